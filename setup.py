@@ -21,7 +21,7 @@ DIRECTIVES = {
     "always_allow_keywords": False,
     "auto_pickle": False,
 }
-COMPILE = ["-O0", "-g", "-UNDEBUG"] if DEBUG else ["-O3", "-fno-plt", "-g1"]
+COMPILE = ["-O0", "-g", "-UNDEBUG"] if DEBUG else ["-O3", "-g1"]
 
 
 def extensions() -> list[Extension]:

@@ -1,0 +1,283 @@
+"""Field names and field lines of one message (RFC 9110 §5).
+
+Names are lower-cased and interned once, where they enter; afterwards two names are equal when they are one object.
+Never folds, guesses or repairs a value: what cannot stand in a field line is refused.
+"""
+
+cimport cython
+from cpython.dict cimport PyDict_GetItem
+
+from fastedge.limits import field_names_learned_max
+
+# The one table of the names that the edge itself acts on: identifier, name, traits.
+_TABLE = (
+    (HOST, b"host", NOT_IN_TRAILER | REWRITTEN),
+    (CONTENT_LENGTH, b"content-length", NOT_IN_TRAILER | REWRITTEN),
+    (TRANSFER_ENCODING, b"transfer-encoding", HOP_BY_HOP | NOT_IN_TRAILER),
+    (CONNECTION, b"connection", HOP_BY_HOP | NOT_IN_TRAILER),
+    (KEEP_ALIVE, b"keep-alive", HOP_BY_HOP | NOT_IN_TRAILER),
+    (PROXY_CONNECTION, b"proxy-connection", HOP_BY_HOP | NOT_IN_TRAILER),
+    (PROXY_AUTHENTICATE, b"proxy-authenticate", HOP_BY_HOP | NOT_IN_TRAILER),
+    (PROXY_AUTHORIZATION, b"proxy-authorization", HOP_BY_HOP | NOT_IN_TRAILER),
+    (TE, b"te", HOP_BY_HOP | NOT_IN_TRAILER),
+    (TRAILER, b"trailer", NOT_IN_TRAILER),
+    (UPGRADE, b"upgrade", HOP_BY_HOP | NOT_IN_TRAILER),
+    (EXPECT, b"expect", NOT_IN_TRAILER),
+    (AUTHORIZATION, b"authorization", NOT_IN_TRAILER),
+    (COOKIE, b"cookie", NOT_IN_TRAILER),
+    (SET_COOKIE, b"set-cookie", NOT_IN_TRAILER),
+    (VIA, b"via", NOT_IN_TRAILER),
+    (CDN_LOOP, b"cdn-loop", NOT_IN_TRAILER),
+    (FORWARDED, b"forwarded", NOT_IN_TRAILER | REWRITTEN),
+    (X_FORWARDED_FOR, b"x-forwarded-for", NOT_IN_TRAILER | REWRITTEN),
+    (X_FORWARDED_HOST, b"x-forwarded-host", NOT_IN_TRAILER | REWRITTEN),
+    (X_FORWARDED_PROTO, b"x-forwarded-proto", NOT_IN_TRAILER | REWRITTEN),
+    (DATE, b"date", 0),
+    (AGE, b"age", NOT_IN_TRAILER),
+    (CACHE_STATUS, b"cache-status", NOT_IN_TRAILER),
+    (PROXY_STATUS, b"proxy-status", NOT_IN_TRAILER),
+    (OTHER, b"cache-control", NOT_IN_TRAILER),
+    (OTHER, b"content-encoding", NOT_IN_TRAILER),
+    (OTHER, b"content-range", NOT_IN_TRAILER),
+    (OTHER, b"content-type", NOT_IN_TRAILER),
+    (OTHER, b"location", NOT_IN_TRAILER),
+    (OTHER, b"max-forwards", NOT_IN_TRAILER),
+    (OTHER, b"range", NOT_IN_TRAILER),
+    (OTHER, b"vary", NOT_IN_TRAILER),
+    (OTHER, b"www-authenticate", NOT_IN_TRAILER),
+)
+
+_TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+
+# Spelling → FieldName. Bounded, append-only memos: an entry never changes, so they are not state that anyone can see.
+cdef dict _by_wire = {}
+cdef dict _by_text = {}
+cdef list _by_id = [None] * 64
+
+
+@cython.final
+cdef class FieldName:
+    """A field's name: `text` is its lower-case spelling. Made by this module only."""
+
+    def __repr__(self):
+        return f"FieldName({self.text!r})"
+
+
+cdef FieldName _make(bytes lower, int field_id, int traits):
+    cdef FieldName name = FieldName.__new__(FieldName)
+    name.wire = lower
+    name.text = lower.decode("latin-1")
+    name.id = field_id
+    name.traits = traits | (OWN if lower.startswith(b"edge-") else 0)
+    return name
+
+
+cdef FieldName _learn(bytes raw):
+    cdef bytes lower = raw.lower()
+    cdef object found = _by_wire.get(lower)
+    cdef FieldName name = <FieldName> found if found is not None else _make(lower, OTHER, 0)
+    if len(_by_wire) < field_names_learned_max:
+        name.traits |= INTERNED
+        _by_wire[lower] = name
+        _by_wire[raw] = name
+    return name
+
+
+cdef FieldName intern_wire(bytes raw):
+    """The name that the wire spelled `raw`; its characters were checked by whoever parsed it."""
+    cdef void* found = <void*> PyDict_GetItem(_by_wire, raw)
+    if found is not NULL:
+        return <FieldName> found
+    return _learn(raw)
+
+
+cdef FieldName intern_text(str text):
+    """The name that a person spelled `text`, in any case; ValueError when it is no token (RFC 9110 §5.1)."""
+    cdef void* found = <void*> PyDict_GetItem(_by_text, text)
+    cdef FieldName name
+    if found is not NULL:
+        return <FieldName> found
+    raw = text.encode("latin-1", "replace")
+    if not raw or not _TOKEN.issuperset(raw):
+        raise ValueError(f"{text!r} is not a field name")
+    name = intern_wire(raw.lower())
+    if len(_by_text) < field_names_learned_max:
+        _by_text[text] = name
+    return name
+
+
+cdef FieldName known(int field_id):
+    """The name with this identifier; for module constants, not for hot paths."""
+    return <FieldName> _by_id[field_id]
+
+
+for _field_id, _wire, _traits in _TABLE:
+    _name = _make(_wire, _field_id, _traits | INTERNED)
+    for _spelling in (_wire, _wire.title()):
+        _by_wire[_spelling] = _name
+    if _field_id:
+        _by_id[_field_id] = _name
+
+cdef FieldName _set_cookie = known(SET_COOKIE)
+cdef FieldName _cookie = known(COOKIE)
+
+
+cdef bytes value_to_wire(object value):
+    """A field value as bytes, without surrounding white space; ValueError for CR, LF, NUL or what is not Latin-1."""
+    cdef bytes wire
+    cdef const unsigned char* at
+    cdef Py_ssize_t i
+    if type(value) is bytes:
+        wire = <bytes> value
+    else:
+        if not isinstance(value, str):
+            raise TypeError(f"a field value is str, not {type(value).__name__}")
+        try:
+            wire = (<str> value).encode("latin-1")
+        except UnicodeEncodeError:
+            raise ValueError("a field value has characters beyond Latin-1; percent-encode them") from None
+    at = wire
+    for i in range(len(wire)):
+        if at[i] < 0x20 and at[i] != 0x09 or at[i] == 0x7F:
+            raise ValueError("a field value has a control character")
+    return wire.strip(b" \t")
+
+
+@cython.final
+@cython.freelist(256)
+cdef class Fields:
+    """The field lines of a message in their order: a multi-dictionary of `str` to `str` (values are Latin-1).
+
+    Names may be given in any case and come out in lower case. `fields["x"]` gives the combined value of RFC 9110
+    §5.3, lines joined by ", " (cookies by "; "; of Set-Cookie the first line). A request's fields are frozen.
+    """
+
+    def __cinit__(self, items=()):
+        self.names = []
+        self.values = []
+
+    def __init__(self, items=()):
+        pairs = items.items() if hasattr(items, "items") else items
+        for name, value in pairs:
+            self.append(intern_text(name), value_to_wire(value))
+
+    # --- C face -------------------------------------------------------------------------------------------------
+
+    cdef bytes find(self, FieldName name):
+        """The first line's value, or None."""
+        cdef Py_ssize_t i
+        for i in range(len(self.names)):
+            if _same(<FieldName> self.names[i], name):
+                return <bytes> self.values[i]
+        return None
+
+    cdef Py_ssize_t count(self, FieldName name) noexcept:
+        cdef Py_ssize_t i, total = 0
+        for i in range(len(self.names)):
+            if _same(<FieldName> self.names[i], name):
+                total += 1
+        return total
+
+    cdef bytes combined(self, FieldName name):
+        """All lines joined (RFC 9110 §5.3), or None."""
+        cdef Py_ssize_t lines = self.count(name)
+        if lines == 0:
+            return None
+        if lines == 1 or name is _set_cookie:
+            return self.find(name)
+        return (b"; " if name is _cookie else b", ").join(self._lines(name))
+
+    cdef int put(self, FieldName name, bytes value) except -1:
+        self.drop(name)
+        self.append(name, value)
+        return 0
+
+    cdef int drop(self, FieldName name) except -1:
+        cdef Py_ssize_t i
+        for i in range(len(self.names) - 1, -1, -1):
+            if _same(<FieldName> self.names[i], name):
+                del self.names[i]
+                del self.values[i]
+        return 0
+
+    cdef Fields copy_fields(self):
+        cdef Fields twin = Fields.__new__(Fields)
+        twin.names = self.names[:]
+        twin.values = self.values[:]
+        return twin
+
+    # --- Python face --------------------------------------------------------------------------------------------
+
+    def get(self, str name, default=None):
+        """The combined value of all lines of `name`, or `default`."""
+        value = self.combined(intern_text(name))
+        return default if value is None else value.decode("latin-1")
+
+    def get_all(self, str name):
+        """The values of all lines of `name`, in order."""
+        return [value.decode("latin-1") for value in self._lines(intern_text(name))]
+
+    def set(self, str name, value):
+        """Replaces every line of `name` by one."""
+        self._check_mutable()
+        self.put(intern_text(name), value_to_wire(value))
+
+    def add(self, str name, value):
+        """Adds a line, leaving those that are there."""
+        self._check_mutable()
+        self.append(intern_text(name), value_to_wire(value))
+
+    def remove(self, str name):
+        """Removes every line of `name`; none is fine too."""
+        self._check_mutable()
+        self.drop(intern_text(name))
+
+    def items(self):
+        """All lines as (name, value), in order."""
+        return [(name.text, value.decode("latin-1")) for name, value in self._pairs()]
+
+    def copy(self):
+        """A copy that can be edited."""
+        return self.copy_fields()
+
+    def __getitem__(self, str name):
+        value = self.combined(intern_text(name))
+        if value is None:
+            raise KeyError(name)
+        return value.decode("latin-1")
+
+    def __setitem__(self, str name, value):
+        self.set(name, value)
+
+    def __delitem__(self, str name):
+        self.remove(name)
+
+    def __contains__(self, str name):
+        return self.find(intern_text(name)) is not None
+
+    def __iter__(self):
+        return iter(dict.fromkeys(name for name, _ in self.items()))
+
+    def __len__(self):
+        return len(self.names)
+
+    def __eq__(self, other):
+        return isinstance(other, Fields) and self.items() == (<Fields> other).items()
+
+    def __repr__(self):
+        return f"Fields({self.items()!r})"
+
+    def _check_mutable(self):
+        if self.frozen:
+            raise TypeError("a request's fields cannot be changed; edit ctx.plan")
+
+    def _lines(self, FieldName name):
+        return [value for other, value in self._pairs() if _same(<FieldName> other, name)]
+
+    def _pairs(self):
+        return zip(self.names, self.values)
+
+
+cdef inline bint _same(FieldName one, FieldName other) noexcept:
+    """One name has one object, unless it came after the memo was full: then its bytes decide."""
+    return one is other or (not (one.traits & INTERNED) and not (other.traits & INTERNED) and one.wire == other.wire)
