@@ -1,0 +1,79 @@
+from fastedge._core.fields cimport FieldName, Fields
+
+
+cdef class Request:
+    cdef bytes method_wire          # b"GET"
+    cdef bytes target_wire          # origin-form, or b"*"
+    cdef bytes authority            # lower-case host[:port], as it goes to an origin
+    cdef bytes host_wire            # lower-case host without port
+    cdef Fields fields
+    cdef Py_ssize_t path_length     # of target_wire, up to "?" or its end
+    cdef int minor                  # HTTP/1.minor
+    cdef bint secure                # the client came by https
+    cdef bytes _match_path
+
+    cdef bytes match_path(self)
+    cdef bytes query_first(self, bytes name)
+
+
+cdef class OriginField:
+    """One edit of the fields that go to the origin."""
+    cdef FieldName name
+    cdef bytes value        # None: the field is removed
+    cdef bint replaces      # the client's lines of that name are dropped
+    cdef bint keyed         # the value is in the cache key
+
+
+cdef class Plan:
+    cdef str origin_name
+    cdef bytes target_wire
+    cdef str cache_mode
+    cdef object ttl
+    cdef list edits         # of OriginField; only ever appended to
+    cdef list key_parts     # of (bytes name, bytes value); only ever appended to
+    cdef str unstorable     # the first reason, or None
+    cdef bint frozen        # the key is fixed: only unkeyed edits are allowed
+
+    cdef int edit(self, FieldName name, bytes value, bint replaces, bint keyed) except -1
+    cdef int part(self, bytes name, bytes value) except -1
+    cdef int keep_private(self, str reason) except -1
+    cdef int _check_open(self, str what) except -1
+    cdef tuple checkpoint(self)
+    cdef int rollback(self, tuple checkpoint) except -1
+
+
+cdef class Context:
+    cdef readonly double now
+    cdef unsigned char client_address[16]
+    cdef str _client
+    cdef object geo_table
+    cdef object _geo
+    cdef object _claims
+    cdef dict _variants
+    cdef dict _vars
+    cdef dict _notes
+    cdef readonly Plan plan
+    cdef readonly str cache
+    cdef readonly str cache_reason
+    cdef object observer    # explain's: called after each hook; None on the request path
+    cdef unsigned long long conditions_known
+    cdef unsigned long long conditions_true
+
+    cdef int set_claims(self, object claims) except -1
+    cdef int set_variant(self, str experiment, str variant) except -1
+    cdef int note(self, str stage, str reason) except -1
+
+
+cdef class Response:
+    cdef int code
+    cdef Fields fields
+    cdef object content     # bytes, a tuple of bytes, or STREAM
+
+    cdef bint is_stream(self) noexcept
+
+
+cdef object STREAM
+
+cdef Request make_request(bytes method, bytes target, Py_ssize_t path_length, bytes authority, bytes host, Fields fields, int minor, bint secure)
+cdef Context make_context(double now, const unsigned char* address, object geo_table, str origin, bytes target)
+cdef Response make_response(int code, Fields fields, object content)

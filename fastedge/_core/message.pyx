@@ -1,0 +1,526 @@
+"""What flows: Request, Plan, Context, Response (RFC 9110 §3).
+
+A request never changes; a plan is the only thing that a stage edits on the way in; a context holds facts written once.
+Nothing here does I/O or knows what time it is.
+"""
+
+cimport cython
+from libc.string cimport memchr, memcpy
+
+import ipaddress
+from types import MappingProxyType
+from urllib.parse import unquote_to_bytes
+
+import orjson
+
+from fastedge._core.fields cimport FieldName, Fields, intern_text, value_to_wire
+from fastedge.errors import StageError
+
+_NOTHING = MappingProxyType({})
+_CACHE_MODES = ("default", "bypass")
+_METHODS = {name.encode(): name for name in (
+    "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT",
+)}
+cdef bytes _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/"
+
+
+cdef class _Stream:
+    def __repr__(self):
+        return "<stream>"
+
+
+STREAM = _Stream()
+
+
+# --- Request -------------------------------------------------------------------------------------------------------
+
+
+@cython.final
+@cython.freelist(256)
+cdef class Request:
+    """What the client asked, as it came; it cannot be changed.
+
+    `target` is the origin-form ("/path?query", percent-encoding untouched, or "*"); `host` is lower-case without port.
+    """
+
+    def __init__(self, method="GET", target="/", headers=(), *, host="localhost", scheme="http"):
+        """For tests and tools: the wire builds its requests itself."""
+        self.method_wire = method.encode("ascii")
+        self.target_wire = target.encode("ascii")
+        self.authority = host.lower().encode("ascii")
+        self.host_wire = _without_port(self.authority)
+        self.fields = Fields(headers)
+        self.fields.frozen = True
+        self.path_length = len(self.target_wire.partition(b"?")[0])
+        self.minor = 1
+        self.secure = scheme == "https"
+
+    @property
+    def method(self):
+        return _METHODS.get(self.method_wire) or self.method_wire.decode("ascii")
+
+    @property
+    def target(self):
+        return self.target_wire.decode("ascii")
+
+    @property
+    def path(self):
+        return self.target_wire[:self.path_length].decode("ascii")
+
+    @property
+    def query(self):
+        """Without the "?"; empty when there is none."""
+        return self.target_wire[self.path_length + 1:].decode("ascii")
+
+    @property
+    def host(self):
+        return self.host_wire.decode("ascii")
+
+    @property
+    def scheme(self):
+        return "https" if self.secure else "http"
+
+    @property
+    def url(self):
+        """scheme://authority/path?query, as the client meant it."""
+        return f"{self.scheme}://{self.authority.decode('ascii')}{self.target if self.target_wire != b'*' else ''}"
+
+    @property
+    def headers(self):
+        return self.fields
+
+    @property
+    def http_version(self):
+        return f"1.{self.minor}"
+
+    def cookie(self, str name):
+        """The value of the first cookie called `name` (RFC 6265 §5.4), or None."""
+        wanted = name.encode("latin-1")
+        for line in self.fields.get_all("cookie"):
+            for pair in line.encode("latin-1").split(b";"):
+                found, equals, value = pair.strip(b" \t").partition(b"=")
+                if equals and found == wanted:
+                    return value.decode("latin-1")
+        return None
+
+    def query_value(self, str name):
+        """The first value of the query parameter `name`, percent-decoded as UTF-8; None when it is not there."""
+        value = self.query_first(name.encode())
+        return None if value is None else value.decode("utf-8", "replace")
+
+    def __repr__(self):
+        return f"<Request {self.method} {self.url}>"
+
+    cdef bytes query_first(self, bytes name):
+        if self.path_length == len(self.target_wire):
+            return None
+        for pair in self.target_wire[self.path_length + 1:].replace(b"+", b" ").split(b"&"):
+            found, _, value = pair.partition(b"=")
+            if unquote_to_bytes(found) == name:
+                return unquote_to_bytes(value)
+        return None
+
+    cdef bytes match_path(self):
+        """The path for conditions: %-encoded unreserved characters and "/" decoded (RFC 3986 §6.2.2.2), runs of "/"
+        merged, so that no spelling that some origin would read as the same path slips past a gate."""
+        cdef const char* at
+        cdef Py_ssize_t i
+        if self._match_path is None:
+            at = self.target_wire
+            self._match_path = self.target_wire if self.path_length == len(self.target_wire) else self.target_wire[:self.path_length]
+            for i in range(self.path_length):
+                if at[i] == c"%" or (at[i] == c"/" and at[i + 1] == c"/"):
+                    self._match_path = _normal_path(self._match_path)
+                    break
+        return self._match_path
+
+
+cdef bytes _normal_path(bytes path):
+    parts = path.split(b"%")
+    out = [parts[0]]
+    for part in parts[1:]:
+        decoded = unquote_to_bytes(b"%" + part[:2])
+        out.append(decoded if len(decoded) == 1 and decoded in _UNRESERVED else b"%" + part[:2].upper())
+        out.append(part[2:])
+    normal = b"".join(out)
+    while b"//" in normal:
+        normal = normal.replace(b"//", b"/")
+    return normal
+
+
+cdef bytes _without_port(bytes authority):
+    if authority.startswith(b"["):
+        return authority.partition(b"]")[0] + b"]"
+    return authority.partition(b":")[0]
+
+
+cdef Request make_request(
+    bytes method, bytes target, Py_ssize_t path_length, bytes authority, bytes host, Fields fields, int minor, bint secure
+):
+    cdef Request request = Request.__new__(Request)
+    request.method_wire = method
+    request.target_wire = target
+    request.path_length = path_length
+    request.authority = authority
+    request.host_wire = host
+    request.fields = fields
+    request.minor = minor
+    request.secure = secure
+    return request
+
+
+# --- Plan ----------------------------------------------------------------------------------------------------------
+
+
+@cython.final
+@cython.freelist(256)
+cdef class OriginField:
+    pass
+
+
+@cython.final
+@cython.freelist(256)
+cdef class Plan:
+    """Where the request goes and what goes with it; the only thing that a stage edits on the way in.
+
+    Everything set here is in the cache key by construction. `keyed=False` takes a field out, by name and in the open.
+    """
+
+    def __cinit__(self):
+        self.cache_mode = "default"
+        self.edits = []
+        self.key_parts = []
+
+    def __init__(self, *, origin=None, target="/"):
+        self.origin_name = origin
+        self.target_wire = _origin_form(target)
+
+    @property
+    def origin(self):
+        """The name of the origin, as `[origins.NAME]` has it; None while the site's default stands for none."""
+        return self.origin_name
+
+    @origin.setter
+    def origin(self, name):
+        self._check_open("origin")
+        if not isinstance(name, str):
+            raise StageError(f"plan.origin is the name of an origin, not {type(name).__name__}")
+        self.origin_name = name
+
+    @property
+    def target(self):
+        """What the origin is asked for, in origin-form ("/path?query")."""
+        return self.target_wire.decode("ascii")
+
+    @target.setter
+    def target(self, value):
+        self._check_open("target")
+        self.target_wire = _origin_form(value)
+
+    @property
+    def cache(self):
+        """"default", or "bypass": neither answered from a store nor stored."""
+        return self.cache_mode
+
+    @cache.setter
+    def cache(self, mode):
+        self._check_open("cache")
+        if mode not in _CACHE_MODES:
+            raise StageError(f"plan.cache is one of {', '.join(_CACHE_MODES)}, not {mode!r}")
+        self.cache_mode = mode
+
+    @property
+    def ttl_s(self):
+        """Seconds that a stored answer stays fresh, whatever the origin said; None: as the origin said."""
+        return self.ttl
+
+    @ttl_s.setter
+    def ttl_s(self, seconds):
+        self._check_open("ttl_s")
+        if seconds is not None and not seconds >= 0:
+            raise StageError(f"plan.ttl_s is a number of seconds, not {seconds!r}")
+        self.ttl = None if seconds is None else float(seconds)
+
+    @property
+    def is_storable(self):
+        """False once a stage has made the plan personal."""
+        return self.unstorable is None
+
+    @property
+    def unstorable_reason(self):
+        return self.unstorable
+
+    def set_header(self, str name, value, *, bint keyed=True):
+        """The origin gets this value, and none that the client sent under that name."""
+        self.edit(_origin_field(name), value_to_wire(value), True, keyed)
+
+    def add_header(self, str name, value, *, bint keyed=True):
+        """The origin gets this line beside the client's."""
+        self.edit(_origin_field(name), value_to_wire(value), False, keyed)
+
+    def remove_header(self, str name):
+        """The origin does not get the client's lines of that name."""
+        self.edit(_origin_field(name), None, True, True)
+
+    def add_key(self, str name, str value):
+        """Splits the cache by `value`, without telling the origin."""
+        self.part(name.encode(), value.encode())
+
+    def make_unstorable(self, str reason):
+        """What comes back is for this client alone."""
+        self.keep_private(reason)
+
+    @property
+    def header_edits(self):
+        """The edits so far as (name, value or None, keyed)."""
+        return [
+            ((<OriginField> e).name.text, None if (<OriginField> e).value is None else (<OriginField> e).value.decode("latin-1"), (<OriginField> e).keyed)
+            for e in self.edits
+        ]
+
+    @property
+    def key_additions(self):
+        return [(name.decode(), value.decode()) for name, value in self.key_parts]
+
+    # --- C face -------------------------------------------------------------------------------------------------
+
+    cdef int edit(self, FieldName name, bytes value, bint replaces, bint keyed) except -1:
+        cdef OriginField field
+        if self.frozen and keyed:
+            raise StageError(f"the cache key is fixed: {name.text} can only be set with keyed=False here")
+        field = OriginField.__new__(OriginField)
+        field.name = name
+        field.value = value
+        field.replaces = replaces
+        field.keyed = keyed
+        self.edits.append(field)
+        return 0
+
+    cdef int part(self, bytes name, bytes value) except -1:
+        self._check_open("add_key")
+        self.key_parts.append((name, value))
+        return 0
+
+    cdef int keep_private(self, str reason) except -1:
+        if self.unstorable is None:
+            self.unstorable = reason
+        return 0
+
+    cdef tuple checkpoint(self):
+        return (
+            self.origin_name, self.target_wire, self.cache_mode, self.ttl, self.unstorable, len(self.edits), len(self.key_parts)
+        )
+
+    cdef int rollback(self, tuple checkpoint) except -1:
+        cdef Py_ssize_t edits, parts
+        self.origin_name, self.target_wire, self.cache_mode, self.ttl, self.unstorable, edits, parts = checkpoint
+        del self.edits[edits:]
+        del self.key_parts[parts:]
+        return 0
+
+    cdef int _check_open(self, str what) except -1:
+        if self.frozen:
+            raise StageError(f"the cache key is fixed: plan.{what} cannot change any more")
+        return 0
+
+
+cdef bytes _origin_form(object value):
+    if not isinstance(value, str) or not value.startswith("/") or not all("!" <= c <= "~" and c != "#" for c in value):
+        raise StageError(f"plan.target is an origin-form of printable ASCII such as '/path?query', not {value!r}")
+    return (<str> value).encode("ascii")
+
+
+# Fields of which the edge alone says what an origin gets: framing, hops and who asked.
+_NOT_A_STAGES = frozenset({
+    "host", "content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection", "te", "trailer",
+    "upgrade", "expect", "via", "cdn-loop", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto",
+})
+
+
+cdef FieldName _origin_field(str name):
+    cdef FieldName field = intern_text(name)
+    if field.text in _NOT_A_STAGES:
+        raise StageError(f"{field.text} is written by the edge itself; a stage cannot set it")
+    return field
+
+
+# --- Context -------------------------------------------------------------------------------------------------------
+
+
+@cython.final
+@cython.freelist(256)
+cdef class Context:
+    """The facts about one request, each written once. `vars` is the policies' own dictionary."""
+
+    def __init__(self, *, double now=0.0, str client="192.0.2.1", geo=None, Plan plan=None):
+        """For tests and tools: the engine builds its contexts itself."""
+        self.now = now
+        self._client = client
+        packed = ipaddress.ip_address(client).packed
+        packed = packed if len(packed) == 16 else bytes(10) + b"\xff\xff" + packed
+        memcpy(self.client_address, <const char*> packed, 16)
+        self.geo_table = geo
+        self.plan = Plan() if plan is None else plan
+        self.cache = "DYNAMIC"
+
+    @property
+    def client(self):
+        """The client's address in its canonical text."""
+        if self._client is None:
+            address = ipaddress.IPv6Address(self.client_address[:16])
+            self._client = str(address.ipv4_mapped or address)
+        return self._client
+
+    @property
+    def client_packed(self):
+        """The client's address as 16 bytes, IPv4 as ::ffff:a.b.c.d."""
+        return self.client_address[:16]
+
+    @property
+    def geo(self):
+        """What the table knows about the client's address: `country`, `continent`, `is_eu`."""
+        if self._geo is None:
+            if self.geo_table is None:
+                raise StageError("there is no geo table: this pipeline was bound without one")
+            self._geo = self.geo_table.lookup_packed(self.client_address[:16])
+        return self._geo
+
+    @property
+    def claims(self):
+        """The verified token's claims, read-only; empty without a token."""
+        return _NOTHING if self._claims is None else self._claims
+
+    @claims.setter
+    def claims(self, claims):
+        self.set_claims(MappingProxyType(dict(claims)))
+
+    @property
+    def variants(self):
+        """Experiment → the variant this visitor has."""
+        if self._variants is None:
+            self._variants = {}
+        return self._variants
+
+    @property
+    def vars(self):
+        if self._vars is None:
+            self._vars = {}
+        return self._vars
+
+    @property
+    def notes(self):
+        """Stage → the reason it gave, for the log and for `explain`; never for the client."""
+        if self._notes is None:
+            self._notes = {}
+        return self._notes
+
+    cdef int set_claims(self, object claims) except -1:
+        if self._claims is not None:
+            raise StageError("the claims are known already")
+        self._claims = claims
+        return 0
+
+    cdef int set_variant(self, str experiment, str variant) except -1:
+        if self._variants is None:
+            self._variants = {}
+        self._variants[experiment] = variant
+        return 0
+
+    cdef int note(self, str stage, str reason) except -1:
+        self.notes[stage] = reason
+        return 0
+
+
+cdef Context make_context(double now, const unsigned char* address, object geo_table, str origin, bytes target):
+    cdef Context ctx = Context.__new__(Context)
+    cdef Plan plan = Plan.__new__(Plan)
+    plan.origin_name = origin
+    plan.target_wire = target
+    ctx.plan = plan
+    ctx.now = now
+    ctx.geo_table = geo_table
+    ctx.cache = "DYNAMIC"
+    memcpy(ctx.client_address, address, 16)
+    return ctx
+
+
+# --- Response ------------------------------------------------------------------------------------------------------
+
+
+@cython.final
+@cython.freelist(256)
+cdef class Response:
+    """An answer: `status` 200–599, `headers`, and a `body` of bytes (a str is sent as UTF-8).
+
+    The edge writes Content-Length, Date, Connection and Transfer-Encoding itself. The body that an origin streams is
+    opaque: a hook may replace it, not read it.
+    """
+
+    def __init__(self, int status=200, headers=(), body=b""):
+        self.status = status
+        self.fields = Fields(headers)
+        self.body = body
+
+    @staticmethod
+    def redirect(str location, int status=302):
+        """A redirection (RFC 9110 §15.4) to `location`."""
+        if status not in (301, 302, 303, 307, 308):
+            raise ValueError(f"{status} is not a redirection")
+        return Response(status, {"location": location})
+
+    @staticmethod
+    def text(str text, int status=200):
+        return Response(status, {"content-type": "text/plain; charset=utf-8"}, text)
+
+    @staticmethod
+    def json(value, int status=200):
+        return Response(status, {"content-type": "application/json"}, orjson.dumps(value))
+
+    @property
+    def status(self):
+        return self.code
+
+    @status.setter
+    def status(self, int code):
+        if not 200 <= code <= 599:
+            raise ValueError(f"a response's status is 200–599, not {code}")
+        self.code = code
+
+    @property
+    def headers(self):
+        return self.fields
+
+    @property
+    def body(self):
+        if self.is_stream():
+            raise StageError("this body streams from an origin: it can be replaced, not read")
+        return b"".join(self.content) if type(self.content) is tuple else self.content
+
+    @body.setter
+    def body(self, body):
+        if isinstance(body, str):
+            body = (<str> body).encode()
+        if isinstance(body, (bytearray, memoryview)):
+            body = bytes(body)
+        if not isinstance(body, bytes):
+            raise TypeError(f"a body is bytes or str, not {type(body).__name__}")
+        self.content = body
+
+    @property
+    def streams(self):
+        """True while the body comes from an origin and cannot be read."""
+        return self.is_stream()
+
+    def __repr__(self):
+        return f"<Response {self.code}{' streaming' if self.is_stream() else ''}>"
+
+    cdef bint is_stream(self) noexcept:
+        return self.content is STREAM
+
+
+cdef Response make_response(int code, Fields fields, object content):
+    cdef Response response = Response.__new__(Response)
+    response.code = code
+    response.fields = fields
+    response.content = content
+    return response
