@@ -1,0 +1,465 @@
+"""The heads of HTTP/1.1 messages (RFC 9112 §2–6), strictly. The one file that imports httptools. No I/O.
+
+llhttp splits the field lines; the start line, the framing and everything that two parsers could read differently are
+decided here. A parser sees one whole head at a time, so that one serves all connections of a worker.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.string cimport memchr, memcmp
+
+from urllib.parse import unquote_to_bytes
+
+import httptools
+
+from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, Framing
+from fastedge._core.fields cimport (
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, OWN, TE, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_wire,
+)
+from fastedge._core.message cimport Request, make_request
+from fastedge.errors import WireError
+from fastedge.limits import header_bytes_max, header_count_max, target_bytes_max
+
+cdef Py_ssize_t HEAD_MAX = header_bytes_max
+cdef Py_ssize_t COUNT_MAX = header_count_max
+cdef Py_ssize_t TARGET_MAX = target_bytes_max
+cdef int HOSTS_KNOWN_MAX = 4096
+
+cdef extern from "string.h" nogil:
+    void* memmem(const void*, size_t, const void*, size_t)
+
+# Methods that httptools can parse and that HTTP knows: others, RTSP's among them, are 501 (RFC 9110 §9.1).
+cdef frozenset _METHODS = frozenset(
+    b"GET HEAD POST PUT DELETE OPTIONS PATCH TRACE PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK SEARCH BIND REBIND "
+    b"UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE MKCALENDAR LINK UNLINK PURGE QUERY SUBSCRIBE UNSUBSCRIBE NOTIFY".split()
+)
+cdef frozenset _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+cdef bytes _GET = b"GET"
+
+# Host field → (authority, host), validated; a bounded memo.
+cdef dict _hosts = {}
+
+
+# --- finding a head ------------------------------------------------------------------------------------------------
+
+
+cdef Py_ssize_t head_end(bytes data, Py_ssize_t start) noexcept:
+    """The index behind the empty line that ends the head which begins at `start`; -1 when it is not there yet."""
+    cdef const char* at = PyBytes_AS_STRING(data)
+    cdef const char* found = <const char*> memmem(at + start, len(data) - start, b"\r\n\r\n", 4)
+    return -1 if found is NULL else found - at + 4
+
+
+cdef int check_partial_head(bytes data, Py_ssize_t start) except -1:
+    """Refuses early what can never become a head: too long, a line that ends in a bare LF, a first line that is no request."""
+    cdef const char* at = PyBytes_AS_STRING(data) + start
+    cdef Py_ssize_t size = len(data) - start
+    cdef const char* newline = <const char*> memchr(at, c"\n", size)
+    if size and not (c"A" <= at[0] <= c"Z" or c"a" <= at[0] <= c"z"):
+        raise WireError(400, "no_http")
+    if newline is not NULL:
+        if newline == at or (newline - 1)[0] != c"\r":
+            raise WireError(400, "bare_lf")
+        _request_line(data[start:start + (newline - at) + 1])
+    elif size > TARGET_MAX + 64:
+        raise WireError(414, "target_too_long")
+    if size > HEAD_MAX:
+        raise WireError(431, "head_too_long")
+    return 0
+
+
+# --- requests ------------------------------------------------------------------------------------------------------
+
+
+@cython.final
+cdef class RequestReader:
+    """Reads request heads. `parse(head)` is the Python face of `read`; a worker needs one for all its connections."""
+
+    def parse(self, bytes head, *, bint secure=False):
+        """The Request of one whole head, empty line included; raises WireError with the status that the client is owed."""
+        return self.read(head, secure)
+
+    def on_header(self, bytes name, bytes value):
+        """httptools calls this for each field line."""
+        self._on(intern_wire(name), value)
+
+    def on_message_complete(self):
+        self.clean = True
+
+    cdef Request read(self, bytes head, bint secure):
+        cdef bytes method, target, authority, host
+        cdef Py_ssize_t path_length
+        if len(head) > HEAD_MAX:
+            raise WireError(431, "head_too_long")
+        method, target, minor = _request_line(head)
+        self._reset(minor)
+        self._feed(head)
+        if self.problem is not None:
+            raise WireError(self.problem_status, self.problem)
+        self._frame()
+        authority, host = self._authority()
+        if target[0] != c"/":
+            method, target, authority, host = self._other_form(method, target, authority, host)
+        path_length = _check_target(target)
+        self.fields.frozen = True
+        return make_request(method, target, path_length, authority, host, self.fields, minor, secure)
+
+    cdef _reset(self, int minor):
+        self.fields = Fields.__new__(Fields)
+        self.host = None
+        self.upgrade = None
+        self.nominated = None
+        self.problem = None
+        self.hosts = self.lengths = self.codings = 0
+        self.content_length = 0
+        self.closes = self.keeps = self.upgrades = self.has_upgrade = False
+        self.expects_continue = self.accepts_trailers = False
+        self.is_10 = minor == 0
+
+    cdef int _feed(self, bytes head) except -1:
+        if self.parser is None or not self.clean:
+            self.parser = httptools.HttpRequestParser(self)
+        self.clean = False
+        try:
+            self.parser.feed_data(head)
+        except httptools.HttpParserUpgrade:
+            self.clean = False
+        except httptools.HttpParserInvalidMethodError:
+            raise WireError(501, "method") from None
+        except httptools.HttpParserError as error:
+            self.clean = False
+            if self.problem is None:
+                self._refuse(400, _reason(error))
+        return 0
+
+    cdef int _refuse(self, int status, str reason) except -1:
+        """The first problem counts; the parser goes on to the end of the head."""
+        if self.problem is None:
+            self.problem = reason
+            self.problem_status = status
+        return 0
+
+    cdef int _on(self, FieldName name, bytes value) except -1:
+        if name.id:
+            if name.id == HOST:
+                self.hosts += 1
+                self.host = value
+            elif name.id == CONTENT_LENGTH:
+                self.lengths += 1
+                self.content_length = _length(value)
+                if self.content_length < 0:
+                    self._refuse(413 if value.isdigit() else 400, "content_length")
+            elif name.id == TRANSFER_ENCODING:
+                self.codings += 1
+                if value.lower() != b"chunked":
+                    self._refuse(501, "transfer_coding")
+            elif name.id == CONNECTION:
+                self._connection(value)
+            elif name.id == EXPECT:
+                if value.lower() == b"100-continue":
+                    self.expects_continue = not self.is_10
+                else:
+                    self._refuse(417, "expectation")
+            elif name.id == UPGRADE:
+                self.upgrade = value
+            elif name.id == TE:
+                self.accepts_trailers = b"trailers" in value.lower()
+        elif name.traits & OWN or b"_" in name.wire:
+            # Headers of our own are facts of the edge, and an origin that speaks CGI cannot tell "_" from "-".
+            return 0
+        if len(self.fields.names) >= COUNT_MAX:
+            self._refuse(431, "too_many_fields")
+            return 0
+        self.fields.append(name, value)
+        return 0
+
+    cdef _connection(self, bytes value):
+        for option in value.lower().split(b","):
+            option = option.strip(b" \t")
+            if option == b"close":
+                self.closes = True
+            elif option == b"keep-alive":
+                self.keeps = True
+            elif option == b"upgrade":
+                self.upgrades = True
+            elif option:
+                self.nominated = _nominate(self.nominated, option)
+
+    cdef int _frame(self) except -1:
+        """How the body is delimited (RFC 9112 §6.3), and whether the connection stays."""
+        if self.lengths > 1:
+            raise WireError(400, "several_content_lengths")
+        if self.codings:
+            if self.lengths:
+                raise WireError(400, "content_length_and_transfer_encoding")
+            if self.codings > 1:
+                raise WireError(400, "several_transfer_encodings")
+            if self.is_10:
+                raise WireError(400, "transfer_encoding_in_http_1_0")
+        self.framing = CHUNKED if self.codings else LENGTH if self.lengths and self.content_length else NO_BODY
+        self.keep_alive = not self.closes and (self.keeps or not self.is_10)
+        if not self.upgrades or self.is_10 or (self.upgrade is not None and self.upgrade.lower().startswith(b"h2c")):
+            self.upgrade = None
+        return 0
+
+    cdef tuple _authority(self):
+        if self.hosts > 1:
+            raise WireError(400, "several_hosts")
+        if self.host is None:
+            if not self.is_10:
+                raise WireError(400, "no_host")
+            return b"", b""
+        found = _hosts.get(self.host)
+        if found is None:
+            found = _parse_authority(self.host)
+            if len(_hosts) < HOSTS_KNOWN_MAX:
+                _hosts[self.host] = found
+        return <tuple> found
+
+    cdef tuple _other_form(self, bytes method, bytes target, bytes authority, bytes host):
+        """absolute-form and asterisk-form (RFC 9112 §3.2.2, §3.2.4); an authority that contradicts Host is refused."""
+        if target == b"*":
+            if method != b"OPTIONS":
+                raise WireError(400, "asterisk_form")
+            return method, target, authority, host
+        if target[:7].lower() != b"http://":
+            raise WireError(400, "target_form")
+        named, _, rest = target[7:].partition(b"/")
+        if b"?" in named:
+            named, _, query = target[7:].partition(b"?")
+            target = b"/?" + query
+        else:
+            target = b"/" + rest
+        named, host = _parse_authority(named)
+        if authority and named != authority:
+            raise WireError(400, "target_contradicts_host")
+        return method, target, named, host
+
+
+cdef tuple _request_line(bytes head):
+    """(method, target, minor version) of a request line `METHOD SP TARGET SP HTTP/1.x CRLF`, and of nothing looser."""
+    cdef const char* at = PyBytes_AS_STRING(head)
+    cdef const char* end = <const char*> memchr(at, c"\r", len(head))
+    cdef const char* space = <const char*> memchr(at, c" ", len(head))
+    cdef const char* version
+    cdef bytes method, target
+    if end is NULL or end[1] != c"\n":
+        raise WireError(400, "request_line")
+    if space is NULL or space > end or end - space < 11 or memcmp(end - 9, b" HTTP/", 6) != 0:
+        raise _not_a_request_line(at[:end - at])
+    version = end - 3
+    if version[1] != c"." or version[0] != c"1" or version[2] not in (c"0", c"1"):
+        raise WireError(505 if at[end - at - 3:end - at].replace(b".", b"").isdigit() else 400, "version")
+    method = _GET if space - at == 3 and memcmp(at, b"GET", 3) == 0 else at[:space - at]
+    if end - 9 <= space + 1:
+        raise WireError(400, "request_line")
+    target = space[1:end - 9 - space]
+    if len(target) > TARGET_MAX:
+        raise WireError(414, "target_too_long")
+    if method is not _GET and method not in _METHODS:
+        raise WireError(501 if _TOKEN.issuperset(method) and method else 400, "method")
+    return method, target, version[2] - c"0"
+
+
+cdef object _not_a_request_line(bytes line):
+    if line.count(b" ") == 1 and len(line) > TARGET_MAX:
+        return WireError(414, "target_too_long")
+    if b" HTTP/" in line and line.rpartition(b" HTTP/")[2].replace(b".", b"").isdigit():
+        return WireError(505, "version")
+    return WireError(400, "request_line")
+
+
+cdef Py_ssize_t _check_target(bytes target) except -1:
+    """The length of the path. Refuses what is no URI and what an origin might resolve to another path."""
+    cdef const unsigned char* at = target
+    cdef Py_ssize_t i, length = len(target), path_length = -1
+    cdef bint odd = False
+    cdef unsigned char c
+    for i in range(length):
+        c = at[i]
+        if c <= 0x20 or c >= 0x7F or c == c"#":
+            raise WireError(400, "target_character")
+        if path_length < 0:
+            if c == c"?":
+                path_length = i
+            elif c == c"%" or c == c"\\" or (c == c"." and i and at[i - 1] == c"/"):
+                odd = True
+    if path_length < 0:
+        path_length = length
+    if odd:
+        _check_odd_path(target[:path_length])
+    return path_length
+
+
+cdef int _check_odd_path(bytes path) except -1:
+    cdef bytes decoded = unquote_to_bytes(path)
+    for part in path.split(b"%")[1:]:
+        if len(part) < 2 or not all(c in b"0123456789abcdefABCDEF" for c in part[:2]):
+            raise WireError(400, "percent_encoding")
+    if b"\\" in path or b"\0" in decoded:
+        raise WireError(400, "target_character")
+    for segment in decoded.replace(b"\\", b"/").split(b"/"):
+        if segment in (b".", b"..") or segment.startswith((b"..;", b".;")):
+            raise WireError(400, "dot_segment")
+    return 0
+
+
+cdef tuple _parse_authority(bytes raw):
+    """(authority, host), lower-case, of host[:port] (RFC 3986 §3.2); userinfo and empty hosts are refused."""
+    cdef bytes authority = raw.lower()
+    host, colon, port = authority.rpartition(b":") if not authority.endswith(b"]") else (authority, b"", b"")
+    if not colon:
+        host = authority
+    elif not port.isdigit() or int(port) > 65535:
+        raise WireError(400, "host")
+    if host.startswith(b"["):
+        valid = host.endswith(b"]") and len(host) > 3 and all(c in b"0123456789abcdef:." for c in host[1:len(host) - 1])
+    else:
+        valid = 0 < len(host) <= 253 and all(c in b"abcdefghijklmnopqrstuvwxyz0123456789-._" for c in host)
+    if not valid:
+        raise WireError(400, "host")
+    return authority, host
+
+
+cdef long long _length(bytes value) noexcept:
+    """Content-Length as a number of bytes; -1 for anything but 1 to 18 digits."""
+    cdef const unsigned char* at = value
+    cdef Py_ssize_t i
+    cdef long long length = 0
+    if not 0 < len(value) <= 18:
+        return -1
+    for i in range(len(value)):
+        if not c"0" <= at[i] <= c"9":
+            return -1
+        length = length * 10 + (at[i] - c"0")
+    return length
+
+
+cdef list _nominate(list names, bytes option):
+    if names is None:
+        names = []
+    names.append(intern_wire(option))
+    return names
+
+
+cdef str _reason(error):
+    """A token for the log from what llhttp says."""
+    text = str(error).partition(":")[0]
+    return "".join(c if c.isalnum() else "_" for c in text.lower()).strip("_")[:48] or "syntax"
+
+
+# --- responses -----------------------------------------------------------------------------------------------------
+
+
+@cython.final
+cdef class ResponseReader:
+    """Reads the heads of origins' responses. WireError means that the origin cannot be understood: a 502."""
+
+    def parse(self, bytes head, *, bint to_head=False):
+        """(status, Fields) of one whole head; `to_head` says that the request was HEAD (RFC 9112 §6.3)."""
+        fields = self.read(head, to_head)
+        return self.status, fields
+
+    def on_header(self, bytes name, bytes value):
+        self._on(intern_wire(name), value)
+
+    def on_message_complete(self):
+        self.clean = True
+
+    cdef Fields read(self, bytes head, bint to_head):
+        self._status_line(head)
+        self.fields = Fields.__new__(Fields)
+        self.upgrade = None
+        self.nominated = None
+        self.problem = None
+        self.lengths = self.codings = 0
+        self.content_length = 0
+        self.closes = self.keeps = False
+        self._feed(head)
+        if self.problem is not None:
+            raise WireError(502, self.problem)
+        self._frame(to_head)
+        return self.fields
+
+    cdef int consume(self, bytes body) except -1:
+        """Shows the parser a body that came whole, so that it stands between two messages again."""
+        if not self.clean:
+            try:
+                self.parser.feed_data(body)
+            except httptools.HttpParserError:
+                self.clean = False
+        return 0
+
+    cdef int _status_line(self, bytes head) except -1:
+        cdef const char* at = PyBytes_AS_STRING(head)
+        if len(head) > HEAD_MAX:
+            raise WireError(502, "head_too_long")
+        if len(head) < 17 or memcmp(at, b"HTTP/1.", 7) != 0 or at[7] not in (c"0", c"1") or at[8] != c" ":
+            raise WireError(502, "status_line")
+        if not at[9:12].isdigit() or at[12] not in (c" ", c"\r") or at[9] == c"0":
+            raise WireError(502, "status_line")
+        self.minor = at[7] - c"0"
+        self.status = (at[9] - c"0") * 100 + (at[10] - c"0") * 10 + (at[11] - c"0")
+        return 0
+
+    cdef int _feed(self, bytes head) except -1:
+        if self.parser is None or not self.clean:
+            self.parser = httptools.HttpResponseParser(self)
+        self.clean = False
+        try:
+            self.parser.feed_data(head)
+        except httptools.HttpParserUpgrade:
+            self.clean = False
+        except httptools.HttpParserError as error:
+            self.clean = False
+            if self.problem is None:
+                self.problem = _reason(error)
+        return 0
+
+    cdef int _on(self, FieldName name, bytes value) except -1:
+        if name.id:
+            if name.id == CONTENT_LENGTH:
+                self.lengths += 1
+                self.content_length = _length(value)
+                if self.content_length < 0:
+                    self.problem = "content_length"
+            elif name.id == TRANSFER_ENCODING:
+                self.codings += 1
+                if value.lower() != b"chunked":
+                    self.problem = "transfer_coding"
+            elif name.id == CONNECTION:
+                self._connection(value)
+            elif name.id == UPGRADE:
+                self.upgrade = value
+        elif name.traits & OWN:
+            return 0
+        if len(self.fields.names) >= COUNT_MAX:
+            self.problem = "too_many_fields"
+            return 0
+        self.fields.append(name, value)
+        return 0
+
+    cdef _connection(self, bytes value):
+        for option in value.lower().split(b","):
+            option = option.strip(b" \t")
+            if option == b"close":
+                self.closes = True
+            elif option == b"keep-alive":
+                self.keeps = True
+            elif option and option != b"upgrade":
+                self.nominated = _nominate(self.nominated, option)
+
+    cdef int _frame(self, bint to_head) except -1:
+        if self.lengths > 1 or self.codings > 1 or (self.lengths and self.codings) or (self.codings and self.minor == 0):
+            raise WireError(502, "ambiguous_framing")
+        self.keep_alive = not self.closes and (self.keeps or self.minor == 1)
+        if to_head or self.status < 200 or self.status == 204 or self.status == 304:
+            self.framing = NO_BODY
+        elif self.codings:
+            self.framing = CHUNKED
+        elif self.lengths:
+            self.framing = LENGTH
+        else:
+            self.framing = UNTIL_CLOSE
+            self.keep_alive = False
+        return 0
