@@ -23,6 +23,8 @@ pipelined_bytes_max = 64 * 1024  # held of requests that arrived behind one stil
 # --- bodies in flight ------------------------------------------------------------------------------------------------
 body_buffer_bytes_max = 256 * 1024  # on either side of a proxied body before its source is paused
 
+inline_body_bytes_max = 32 * 1024  # a body that is copied behind its head, to leave in one write
+
 # --- origins ---------------------------------------------------------------------------------------------------------
 origin_connect_timeout_ms = 1_000
 origin_first_byte_timeout_ms = 10_000

@@ -1,0 +1,3 @@
+from fastedge._core.message import Plan, Request
+
+def cache_key(request: Request, plan: Plan, /) -> bytes: ...

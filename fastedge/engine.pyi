@@ -1,0 +1,43 @@
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, final
+
+from fastedge._core.message import Context, GeoLookup, Request, Response
+from fastedge._core.pipeline import BoundPipeline, Hook, HookFailure, Wait
+
+@final
+class Site:
+    name: str
+    pipeline: BoundPipeline
+    origin: str | None
+    def __init__(self, name: str, pipeline: BoundPipeline, origin: str | None) -> None: ...
+
+@final
+class Engine:
+    origins: frozenset[str]
+    generation: int
+    def __init__(
+        self,
+        sites: Mapping[str, Site],
+        origins: Iterable[str],
+        *,
+        geo: GeoLookup | None = None,
+        cdn_id: str = "fastedge",
+        generation: int = 0,
+    ) -> None: ...
+    def sites(self) -> list[Site]: ...
+    def begin(self, request: Request, now: float, client: bytes) -> Exchange | None: ...
+
+@final
+class Exchange:
+    site: Site
+    request: Request
+    ctx: Context
+    response: Response
+    wait: Wait
+    error: str | None
+    failure: HookFailure | None
+    def observe(self, observer: Callable[[Hook, Any], None], /) -> None: ...
+    def step_start(self) -> str: ...
+    def step_resume(self, answer: Any, /) -> str: ...
+    def step_fetched(self, response: Response, /) -> str: ...
+    def step_failed(self, status: int, error: str) -> str: ...
