@@ -20,6 +20,10 @@ request_body_mb_max = 1024
 linger_timeout_ms = 2_000  # reading on after a refusal, so that the client can see it
 pipelined_bytes_max = 64 * 1024  # held of requests that arrived behind one still being answered
 
+linger_bytes_max = 256 * 1024  # thrown away meanwhile
+drained_body_bytes_max = 64 * 1024  # of an unread body that is read on for the sake of the connection
+tunnel_idle_timeout_ms = 3_600_000  # without a byte in either direction of an upgraded connection
+
 # --- bodies in flight ------------------------------------------------------------------------------------------------
 body_buffer_bytes_max = 256 * 1024  # on either side of a proxied body before its source is paused
 
@@ -34,6 +38,8 @@ origin_connections_max = 256
 origin_queue_max = 1024
 origin_breaker_failures = 5  # in a row, before a server is left alone
 origin_breaker_open_ms = 5_000
+origin_attempts_max = 3  # connections tried for one request
+replay_bytes_max = 64 * 1024  # of a request's body, kept until it is sure that it need not be sent again
 
 # --- policies --------------------------------------------------------------------------------------------------------
 stages_max = 256

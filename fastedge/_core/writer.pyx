@@ -13,7 +13,7 @@ from http import HTTPStatus
 
 from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, Framing
 from fastedge._core.fields cimport (
-    CONTENT_LENGTH, DATE, EXPECT, HOP_BY_HOP, OTHER, REWRITTEN, FieldName, Fields,
+    CONTENT_LENGTH, DATE, EXPECT, HOP_BY_HOP, OTHER, REWRITTEN, UPGRADE, FieldName, Fields,
 )
 from fastedge._core.message cimport OriginField, Plan, Request, Response
 from fastedge.limits import inline_body_bytes_max
@@ -143,15 +143,17 @@ cdef class HeadWriter:
         return self.take()
 
     cdef bytes informational(self, int status, Fields fields):
-        """A 1xx head; 101 carries Connection and Upgrade, which the caller has put into `fields`."""
+        """A 1xx head; 101 names the protocol that was switched to (RFC 9110 §7.8)."""
         cdef FieldName name
         cdef Py_ssize_t i
         self.size = 0
         self.put(_status_line(status))
         for i in range(len(fields.names)):
             name = <FieldName> fields.names[i]
-            if not name.traits & HOP_BY_HOP or status == 101:
+            if not name.traits & HOP_BY_HOP or (status == 101 and name.id == UPGRADE):
                 self.put_field(name.wire, <bytes> fields.values[i])
+        if status == 101:
+            self.put(b"connection: upgrade\r\n")
         self.put(b"\r\n")
         return self.take()
 
@@ -159,7 +161,8 @@ cdef class HeadWriter:
         self, Request request, Plan plan, bytes host, bytes forwarded, bytes forwarded_for, bytes via, bytes cdn_loop,
         Framing framing, long long length, bint expects_continue, bint accepts_trailers, bytes upgrade, list nominated
     ):
-        """What the origin gets: the client's end-to-end fields, the plan's edits, and the edge's own lines."""
+        """What the origin gets: the client's end-to-end fields, the plan's edits, and the edge's own lines. `host` is None
+        where the connection puts in its server's name."""
         cdef Fields fields = request.fields
         cdef FieldName name
         cdef OriginField field
@@ -169,7 +172,8 @@ cdef class HeadWriter:
         self.put(b" ")
         self.put(plan.target_wire)
         self.put(b" HTTP/1.1\r\n")
-        self.put_field(b"host", host)
+        if host is not None:
+            self.put_field(b"host", host)
         for i in range(len(fields.names)):
             name = <FieldName> fields.names[i]
             if name.traits & (HOP_BY_HOP | REWRITTEN) or (name.id == EXPECT and not expects_continue):

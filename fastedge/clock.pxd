@@ -1,0 +1,2 @@
+cdef double wall_seconds() noexcept nogil
+cdef long long monotonic_us() noexcept nogil

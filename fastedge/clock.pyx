@@ -1,0 +1,27 @@
+"""The one file that reads the clock. Everything below the shell gets its time as an argument."""
+
+from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
+
+
+cdef double wall_seconds() noexcept nogil:
+    """Seconds since 1970 (UTC)."""
+    cdef timespec moment
+    clock_gettime(CLOCK_REALTIME, &moment)
+    return moment.tv_sec + moment.tv_nsec * 1e-9
+
+
+cdef long long monotonic_us() noexcept nogil:
+    """Microseconds on a clock that no one sets."""
+    cdef timespec moment
+    clock_gettime(CLOCK_MONOTONIC, &moment)
+    return moment.tv_sec * 1_000_000 + moment.tv_nsec // 1000
+
+
+def now():
+    """Seconds since 1970 (UTC)."""
+    return wall_seconds()
+
+
+def monotonic():
+    """Microseconds on a clock that no one sets; all processes of a host share it."""
+    return monotonic_us()

@@ -1,0 +1,86 @@
+from fastedge._core.address cimport TrustedProxies
+from fastedge._core.body cimport BodyReader, Framing
+from fastedge._core.fields cimport Fields
+from fastedge._core.message cimport Request, Response
+from fastedge._core.wire cimport RequestReader
+from fastedge._core.writer cimport HeadWriter
+from fastedge.engine cimport Engine, Exchange
+from fastedge.origin.fetch cimport Fetch, FetchListener, OriginSide
+from fastedge.server.timers cimport Timer, TimerQueue, Timers
+
+
+cdef class Front:
+    cdef public Engine engine               # a reload swaps these three
+    cdef public dict pools                  # origin → Pool
+    cdef public TrustedProxies trust
+    cdef readonly OriginSide origin_side
+    cdef readonly Timers timers
+    cdef RequestReader reader
+    cdef HeadWriter writer
+    cdef object perform                     # perform(step, callback): runs a Wait's step off the loop
+    cdef object report                      # report(failure): a stage's error, for the error log
+    cdef object observer                    # counts and logs each finished request
+    cdef readonly set connections
+    cdef public bint draining
+    cdef public int connections_max
+    cdef public long long request_body_bytes_max
+    cdef TimerQueue header_queue, idle_queue, body_queue, send_queue, linger_queue, tunnel_queue
+    cdef bytes date_line
+    cdef long date_second
+    cdef bytes via, cdn_loop
+
+    cdef int refresh_date(self, double now) except -1
+
+
+cdef class ClientConnection(FetchListener):
+    cdef Front front
+    cdef object transport
+    cdef Timer timer
+    cdef int state
+    cdef unsigned char peer[16]
+    cdef bytes peer_text
+    cdef bytes peer_node
+    cdef bint peer_trusted
+    cdef bytes tail                 # received and not read yet
+    cdef bint eof                   # the client sends no more
+    cdef bint write_paused
+    cdef bint body_paused           # the origin takes no more of the body for now
+    cdef bint held_back             # too much waits in `tail`
+    cdef bint consuming
+    cdef bint origin_eof
+    # the request in hand
+    cdef Exchange exchange
+    cdef Request request
+    cdef Fetch fetch
+    cdef Fetch last_fetch           # the one that has ended, for the log
+    cdef int status_refused
+    cdef BodyReader body
+    cdef bint reading_body
+    cdef bint keep_alive
+    cdef bint expects_continue
+    cdef bint accepts_trailers
+    cdef bint head_sent
+    cdef Framing reply_framing
+    cdef bytes held                 # a reply's head that waits for the first piece of its body
+    cdef bytes upgrade
+    cdef list nominated
+    cdef int lingered
+    cdef double started
+    cdef readonly long long started_us
+    cdef readonly long long bytes_in
+    cdef readonly long long bytes_out
+
+    cdef int _consume(self, bytes data) except -1
+    cdef Py_ssize_t _read_head(self, bytes data, Py_ssize_t position) except -2
+    cdef Py_ssize_t _read_body(self, bytes data, Py_ssize_t position) except -2
+    cdef int _act(self, int step) except -1
+    cdef int _reply(self) except -1
+    cdef int _start_fetch(self) except -1
+    cdef int _finish(self) except -1
+    cdef int _ready(self) except -1
+    cdef int _go_on(self) except -1
+    cdef int _refuse(self, int status, str reason) except -1
+    cdef int _linger(self) except -1
+    cdef int _write(self, bytes data) except -1
+    cdef int _drop_fetch(self) except -1
+    cdef int _account(self, str error) except -1

@@ -1,0 +1,623 @@
+"""One client connection: an asyncio protocol that lets the engine decide and does what it says.
+
+A refusal or an answer of the edge's own leaves inside `data_received`. Requests are read one at a time; what a client
+sends behind one that is not answered yet waits, bounded. Whatever cannot be understood ends the connection.
+"""
+
+cimport cython
+from libc.string cimport memcpy, memset
+
+from email.utils import formatdate
+from functools import partial
+
+from fastedge._core.address cimport TrustedProxies, format_address, next_forwarded, next_forwarded_for, node_of, parse_address
+from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, BodyReader, Framing
+from fastedge._core.fields cimport Fields
+from fastedge._core.message cimport STREAM, Plan, Request, Response, make_response
+from fastedge._core.wire cimport RequestReader, check_partial_head, head_end
+from fastedge._core.writer cimport HeadWriter, chunk, last_chunk
+from fastedge.clock cimport monotonic_us, wall_seconds
+from fastedge.engine cimport FETCH, REPLY, WAIT, Engine, Exchange, plain_answer
+from fastedge.errors import WireError
+from fastedge.limits import (
+    drained_body_bytes_max, inline_body_bytes_max, leading_crlf_max, linger_bytes_max, linger_timeout_ms, pipelined_bytes_max,
+    tunnel_idle_timeout_ms,
+)
+from fastedge.origin.fetch cimport Fetch, FetchListener, OriginSide
+from fastedge.origin.pool cimport Pool
+from fastedge.server.timers cimport Timer, Timers
+
+cdef Py_ssize_t INLINE_MAX = inline_body_bytes_max
+cdef Py_ssize_t PIPELINED_MAX = pipelined_bytes_max
+cdef int LINGER_MAX = linger_bytes_max
+cdef long long DRAINED_MAX = drained_body_bytes_max
+cdef int LEADING_MAX = leading_crlf_max
+cdef bytes HEAD = b"HEAD"
+cdef frozenset IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"))  # RFC 9110 §9.2.2
+
+cdef enum State:
+    READY       # between two requests, or in the middle of a head
+    BUSY        # a reply is owed
+    TUNNEL
+    LINGERING   # the last word is said; what still comes is thrown away
+    CLOSING
+
+cdef enum TimeOut:
+    HEADER_TIME
+    IDLE_TIME
+    BODY_TIME
+    SEND_TIME
+    LINGER_TIME
+    TUNNEL_TIME
+
+
+@cython.final
+cdef class Front:
+    """What all client connections of a worker share: the engine, the pools, one reader, one writer, the timers.
+
+    `perform(step, callback)` runs what a Wait asks for; `report(failure)` takes a stage's error; `observer` hears of
+    each finished request. A reload assigns `engine`, `pools` and `trust` anew.
+    """
+
+    def __init__(self, OriginSide origin_side, Timers timers, *, server, perform, report, observer=None):
+        self.origin_side = origin_side
+        self.timers = timers
+        self.perform = perform
+        self.report = report
+        self.observer = observer
+        self.reader = RequestReader()
+        self.writer = HeadWriter()
+        self.connections = set()
+        self.configure(server)
+
+    def configure(self, server):
+        """Takes over the live keys of `[server]`."""
+        cdef bytes cdn_id = server.cdn_id.encode("ascii")
+        self.connections_max = server.connections_max
+        self.request_body_bytes_max = server.request_body_mb_max << 20
+        self.header_queue = self.timers.queue(server.header_timeout_ms)
+        self.idle_queue = self.timers.queue(server.idle_timeout_ms)
+        self.body_queue = self.timers.queue(server.body_timeout_ms)
+        self.send_queue = self.timers.queue(server.send_timeout_ms)
+        self.linger_queue = self.timers.queue(linger_timeout_ms)
+        self.tunnel_queue = self.timers.queue(tunnel_idle_timeout_ms)
+        self.via = b"via: 1.1 %b\r\n" % cdn_id
+        self.cdn_loop = b"cdn-loop: %b\r\n" % cdn_id
+
+    def drain(self):
+        """From now on each connection is closed behind its reply; idle ones at once."""
+        cdef ClientConnection connection
+        self.draining = True
+        for connection in list(self.connections):
+            if connection.state == READY and connection.tail is None:
+                connection.close()
+
+    cdef int refresh_date(self, double now) except -1:
+        if <long> now != self.date_second:
+            self.date_second = <long> now
+            self.date_line = b"date: %b\r\n" % formatdate(self.date_second, usegmt=True).encode("ascii")
+        return 0
+
+
+@cython.final
+cdef class ClientConnection(FetchListener):
+    """An asyncio protocol; `front` is shared with the worker's other connections."""
+
+    def __init__(self, Front front):
+        self.front = front
+        self.body = BodyReader()
+        self.timer = Timer(self)
+
+    # --- what the transport says --------------------------------------------------------------------------------
+
+    def connection_made(self, transport):
+        cdef bytes text
+        self.transport = transport
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            text = peer[0].partition("%")[0].encode("ascii")
+            parse_address(text, len(text), self.peer)
+            self.peer_text = format_address(self.peer)
+            self.peer_node = node_of(self.peer)
+            self.peer_trusted = self.front.trust.trusts(self.peer)
+        else:
+            memset(self.peer, 0, 16)
+            self.peer_trusted = self.front.trust.unix
+        if len(self.front.connections) >= self.front.connections_max:
+            self.state = CLOSING
+            transport.abort()
+            return
+        self.front.connections.add(self)
+        self.timer.arm(self.front.idle_queue, IDLE_TIME, monotonic_us())
+
+    def data_received(self, bytes data):
+        if self.state == TUNNEL:
+            self.timer.arm(self.front.tunnel_queue, TUNNEL_TIME, monotonic_us())
+            self.fetch.send(data)
+        elif self.state == LINGERING:
+            self.lingered += len(data)
+            if self.lingered > LINGER_MAX:
+                self.transport.abort()
+        elif self.state != CLOSING:
+            if self.tail is not None:
+                data = self.tail + data
+                self.tail = None
+            self._consume(data)
+
+    def eof_received(self):
+        self.eof = True
+        if self.state == TUNNEL:
+            self.fetch.tunnel_eof()
+            return not self.origin_eof
+        if self.state == BUSY and not self.reading_body:
+            return True     # half-closed: the reply can still be sent
+        if self.exchange is not None:
+            self._account("client_incomplete_body")
+        return False
+
+    def pause_writing(self):
+        self.write_paused = True
+        self.timer.arm(self.front.send_queue, SEND_TIME, monotonic_us())
+        if self.fetch is not None:
+            self.fetch.pause()
+
+    def resume_writing(self):
+        self.write_paused = False
+        if self.timer.kind == SEND_TIME:
+            self.timer.disarm()
+        if self.fetch is not None:
+            self.fetch.resume()
+
+    def connection_lost(self, error):
+        self.timer.disarm()
+        self.state = CLOSING
+        self._drop_fetch()
+        if self.exchange is not None:
+            self._account("client_closed")
+        self.front.connections.discard(self)
+        self.timer.owner = None
+        self.transport = None
+
+    def on_timeout(self, int kind):
+        if kind == HEADER_TIME:
+            self._refuse(408, "header_timeout")
+        elif kind == BODY_TIME and not self.head_sent:
+            self._refuse(408, "body_timeout")
+        elif kind == SEND_TIME or kind == BODY_TIME:
+            self._account("client_timeout")
+            self.transport.abort()
+        elif kind == LINGER_TIME:
+            self.transport.abort()
+        else:
+            self.close()
+
+    def close(self):
+        if self.state != CLOSING:
+            self.state = CLOSING
+            self.timer.disarm()
+            self._drop_fetch()
+            if self.transport is not None:
+                self.transport.close()
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    cdef int _consume(self, bytes data) except -1:
+        """Reads as far as can be gone on with; the rest waits in `tail`."""
+        cdef Py_ssize_t position = 0, size = len(data)
+        self.consuming = True
+        try:
+            while position < size and self.state <= BUSY:
+                if self.reading_body:
+                    if self.fetch is None and self.exchange is not None:
+                        break       # a stage waits for something
+                    position = self._read_body(data, position)
+                elif self.exchange is not None:
+                    break           # pipelined: the reply before it comes first
+                else:
+                    position = self._read_head(data, position)
+                    if position < 0:
+                        return 0
+            if self.state == TUNNEL and position < size:
+                self.fetch.send(data[position:])
+            elif position < size and self.state <= BUSY:
+                self.tail = data[position:] if position else data
+                if len(self.tail) > PIPELINED_MAX:
+                    self.held_back = True
+                    self.transport.pause_reading()
+        except WireError as error:
+            self._refuse(error.status, error.reason)
+        finally:
+            self.consuming = False
+        return 0
+
+    cdef Py_ssize_t _read_head(self, bytes data, Py_ssize_t position) except -2:
+        """Reads one head and starts its exchange; -1 when the head is not complete."""
+        cdef Front front = self.front
+        cdef RequestReader reader = front.reader
+        cdef Py_ssize_t end
+        cdef unsigned char client[16]
+        cdef bint secure = False
+        cdef Request request
+        position = _skip_empty_lines(data, position)
+        end = head_end(data, position)
+        self.started_us = monotonic_us()
+        if end < 0:
+            if position < len(data):
+                check_partial_head(data, position)
+                self.tail = data[position:] if position else data
+                if self.timer.kind != HEADER_TIME or self.timer.after is None:
+                    self.timer.arm(front.header_queue, HEADER_TIME, self.started_us)
+            return -1
+        self.started = wall_seconds()
+        self.timer.disarm()
+        self.bytes_in = end - position
+        self.bytes_out = 0
+        self.request = None
+        request = reader.read(data if position == 0 and end == len(data) else data[position:end], False)
+        front.trust.resolve(request.fields, self.peer, self.peer_trusted, client, &secure)
+        request.secure = secure
+        self.request = request
+        self.keep_alive = reader.keep_alive
+        self.head_sent = False
+        self.body.start(reader.framing, reader.content_length)
+        self.reading_body = not self.body.done
+        self.expects_continue = reader.expects_continue and self.reading_body
+        self.accepts_trailers = reader.accepts_trailers
+        self.upgrade = reader.upgrade
+        self.nominated = reader.nominated
+        if reader.content_length > front.request_body_bytes_max:
+            raise WireError(413, "body_too_large")
+        self.exchange = front.engine.open(request, self.started, client)
+        if self.exchange is None:
+            raise WireError(421, "unclaimed_host")
+        self.state = BUSY
+        self._act(self.exchange.start())
+        if self.reading_body and self.state == BUSY:
+            self.timer.arm(front.body_queue, BODY_TIME, self.started_us)
+        return end
+
+    cdef Py_ssize_t _read_body(self, bytes data, Py_ssize_t position) except -2:
+        """Hands body bytes on to the origin, or drops them when the reply is out already."""
+        cdef bytes piece = self.body.feed(data, position)
+        cdef Fetch fetch = self.fetch
+        cdef Py_ssize_t end = self.body.position
+        self.bytes_in += end - position
+        if self.bytes_in > self.front.request_body_bytes_max and self.body.framing == CHUNKED:
+            raise WireError(413, "body_too_large")
+        if fetch is not None and piece is not None:
+            fetch.send(chunk(piece) if self.body.framing == CHUNKED else piece)
+        if not self.body.done:
+            if self.state <= BUSY and not self.write_paused:
+                self.timer.arm(self.front.body_queue, BODY_TIME, monotonic_us())
+            return end
+        self.reading_body = False
+        if self.timer.kind == BODY_TIME:
+            self.timer.disarm()
+        if self.fetch is fetch and fetch is not None:
+            if self.body.framing == CHUNKED:
+                fetch.send(last_chunk(self.body.trailers))
+            fetch.finish()
+        elif self.exchange is None and self.state <= BUSY:
+            self._ready()
+        return end
+
+    # --- deciding and replying ----------------------------------------------------------------------------------
+
+    cdef int _act(self, int step) except -1:
+        if step == REPLY:
+            if self.exchange.failure is not None:
+                self.front.report(self.exchange.failure)
+            return self._reply()
+        if step == FETCH:
+            return self._start_fetch()
+        self.front.perform(self.exchange.wait.step, partial(self._answered, self.exchange))
+        return 0
+
+    def _answered(self, Exchange exchange, answer):
+        """What a Wait asked for has come; the client may be gone meanwhile."""
+        if self.exchange is exchange:
+            self._act(exchange.resume(answer))
+            self._go_on()
+
+    cdef int _reply(self) except -1:
+        """Sends an answer of the edge's own, whole."""
+        cdef Front front = self.front
+        cdef Response response = self.exchange.response
+        cdef bytes content = response.content if type(response.content) is bytes else b"".join(response.content)
+        cdef Framing framing = LENGTH
+        cdef long long length = len(content)
+        if response.code == 204 or response.code == 304:
+            framing, length = NO_BODY, -1
+        elif self.request.method_wire == HEAD:
+            framing = NO_BODY
+        if self.fetch is not None:
+            self._drop_fetch()
+        if self.reading_body and (self.expects_continue or self.body.framing != LENGTH or self.body.remaining > DRAINED_MAX):
+            self.keep_alive = False
+        if front.draining or self.eof:
+            self.keep_alive = False
+        front.refresh_date(self.started)
+        head = front.writer.response(response, framing, length, front.date_line, None, self.request.minor, self.keep_alive, None)
+        self._write(head)
+        if framing == LENGTH and length > INLINE_MAX:
+            self._write(content)
+        return self._finish()
+
+    cdef int _start_fetch(self) except -1:
+        cdef Front front = self.front
+        cdef Request request = self.request
+        cdef Plan plan = self.exchange.ctx.plan
+        cdef Pool pool = <Pool> front.pools[plan.origin_name]
+        cdef Fetch fetch = Fetch.__new__(Fetch)
+        cdef bytes host = pool.host_for(request.authority)
+        fetch.pool = pool
+        fetch.side = front.origin_side
+        fetch.listener = self
+        fetch.head = front.writer.origin_request(
+            request, plan, host, next_forwarded(request.fields, self.peer_trusted, self.peer_node, request.authority, request.secure),
+            next_forwarded_for(request.fields, self.peer_trusted, self.peer_text), front.via, front.cdn_loop,
+            self.body.framing, self.body.remaining, self.expects_continue, self.accepts_trailers, self.upgrade, self.nominated,
+        )
+        fetch.lacks_host = host is None
+        fetch.idempotent = request.method_wire in IDEMPOTENT
+        fetch.may_retry = pool.may_retry
+        fetch.to_head = request.method_wire == HEAD
+        fetch.wants_tunnel = self.upgrade is not None
+        fetch.replayable = True
+        fetch.pieces = []
+        fetch.sent = not self.reading_body
+        self.fetch = fetch
+        return fetch.start(self.started_us)
+
+    cdef int _finish(self) except -1:
+        """The reply is out: counts it, then on to the next request or to the end of the connection."""
+        if self.fetch is not None:
+            self._drop_fetch()
+        self._account(None)
+        if not self.keep_alive:
+            if self.reading_body or self.tail is not None:
+                return self._linger()
+            self.state = CLOSING
+            self.timer.disarm()
+            self.transport.close()
+            return 0
+        if not self.reading_body:
+            self._ready()
+        return 0
+
+    cdef int _ready(self) except -1:
+        self.state = READY
+        if self.front.draining:
+            self.close()
+            return 0
+        self.timer.arm(self.front.idle_queue, IDLE_TIME, monotonic_us())
+        return 0
+
+    cdef int _go_on(self) except -1:
+        """After a reply that ended outside `_consume`: the requests that waited behind it."""
+        cdef bytes data = self.tail
+        if self.consuming or self.state > BUSY:
+            return 0
+        if self.exchange is not None and (not self.reading_body or self.fetch is None):
+            return 0
+        if data is not None:
+            self.tail = None
+            self._consume(data)
+        if self.held_back and self.state <= BUSY and (self.tail is None or len(self.tail) <= PIPELINED_MAX):
+            self.held_back = False
+            self.transport.resume_reading()
+        if self.eof and self.exchange is None and self.state == READY:
+            self.close()
+        return 0
+
+    cdef int _refuse(self, int status, str reason) except -1:
+        """The last answer on this connection: the request could not be read, or never came."""
+        cdef Response response
+        if self.head_sent and self.exchange is not None:
+            self._account(reason)
+            self.transport.abort()
+            return 0
+        self._drop_fetch()
+        response = plain_answer(status, None)
+        self.front.refresh_date(wall_seconds())
+        self._write(self.front.writer.response(
+            response, LENGTH, len(response.content), self.front.date_line, None, 1, False, None
+        ))
+        self.status_refused = status
+        self._account(reason)
+        return self._linger()
+
+    cdef int _linger(self) except -1:
+        """Says that nothing more comes, and reads on for a while, so that no reset destroys the answer on its way."""
+        self.state = LINGERING
+        self.reading_body = False
+        self.tail = None
+        if self.eof:
+            self.close()
+            return 0
+        if self.held_back:
+            self.transport.resume_reading()
+        self.transport.write_eof()
+        self.timer.arm(self.front.linger_queue, LINGER_TIME, monotonic_us())
+        return 0
+
+    cdef int _write(self, bytes data) except -1:
+        self.head_sent = True
+        self.bytes_out += len(data)
+        self.transport.write(data)
+        return 0
+
+    cdef int _drop_fetch(self) except -1:
+        cdef Fetch fetch = self.fetch
+        if fetch is not None:
+            self.fetch = None
+            fetch.cancel()
+            self.last_fetch = fetch
+        return 0
+
+    cdef int _account(self, str error) except -1:
+        """Counts and logs what ended, once."""
+        if self.front.observer is not None:
+            self.front.observer.finished(self, error)
+        self.exchange = None
+        self.last_fetch = None
+        self.status_refused = 0
+        return 0
+
+    # --- what the fetch says ------------------------------------------------------------------------------------
+
+    cdef int on_informational(self, int status, Fields fields) except -1:
+        if self.request.minor == 1 and (status != 100 or self.expects_continue):
+            if status == 100:
+                self.expects_continue = False
+            self.bytes_out += 0
+            self.transport.write(self.front.writer.informational(status, fields))
+        return 0
+
+    cdef int on_head(self, int status, Fields fields, list nominated, Framing framing, long long length) except -1:
+        cdef Front front = self.front
+        cdef Response response
+        self.exchange.fetched(make_response(status, fields, STREAM))
+        if self.exchange.failure is not None:
+            front.report(self.exchange.failure)
+        response = self.exchange.response
+        if not response.is_stream():
+            self._reply()
+            return self._go_on()
+        if self.request.method_wire == HEAD or response.code == 204 or response.code == 304:
+            if framing != NO_BODY:
+                self._drop_fetch()      # a hook took the body away by its status
+                length = -1
+            framing = NO_BODY
+        elif framing == CHUNKED or framing == UNTIL_CLOSE:
+            framing = CHUNKED if self.request.minor == 1 else UNTIL_CLOSE
+            length = -1
+        elif framing == NO_BODY:
+            framing, length = LENGTH, 0
+        if framing == UNTIL_CLOSE or self.reading_body or front.draining or self.eof:
+            self.keep_alive = False
+        self.reply_framing = framing
+        front.refresh_date(self.started)
+        self.held = front.writer.response(
+            response, framing, length, front.date_line, front.via, self.request.minor, self.keep_alive, nominated
+        )
+        self.head_sent = True
+        if self.fetch is None:
+            self.on_flush()
+            self._finish()
+            return self._go_on()
+        if self.write_paused:
+            self.fetch.pause()
+        return 0
+
+    cdef int on_body(self, bytes data) except -1:
+        if self.reply_framing == NO_BODY:
+            return 0
+        if self.reply_framing == CHUNKED:
+            data = chunk(data)
+        if self.held is None:
+            return self._write(data)
+        if len(data) <= INLINE_MAX:
+            data, self.held = self.held + data, None
+            return self._write(data)
+        self.bytes_out += len(self.held) + len(data)
+        self.transport.writelines((self.held, data))
+        self.held = None
+        return 0
+
+    cdef int on_flush(self) except -1:
+        cdef bytes held = self.held
+        if held is not None:
+            self.held = None
+            self._write(held)
+        return 0
+
+    cdef int on_end(self, Fields trailers) except -1:
+        self.last_fetch = self.fetch
+        self.fetch = None
+        if self.state == TUNNEL:
+            self._account(None)
+            self.close()
+            return 0
+        if self.reply_framing == CHUNKED:
+            end = last_chunk(trailers if self.accepts_trailers else None)
+            if self.held is not None:
+                end, self.held = self.held + end, None
+            self._write(end)
+        self.on_flush()
+        self._finish()
+        return self._go_on()
+
+    cdef int on_failure(self, int status, str error) except -1:
+        self.last_fetch = self.fetch
+        self.fetch = None
+        if self.state == CLOSING:
+            return 0
+        if not self.head_sent and self.state != TUNNEL:
+            self._act(self.exchange.failed(status, error))
+            return self._go_on()
+        self.on_flush()
+        self._account(error)
+        # A body cut short must look cut short: without a length or a last chunk, only a reset says so.
+        if self.reply_framing == UNTIL_CLOSE or self.state == TUNNEL:
+            self.state = CLOSING
+            self.transport.abort()
+        else:
+            self.close()
+        return 0
+
+    cdef int on_tunnel(self, Fields fields) except -1:
+        self.state = TUNNEL
+        self.fetch.replayable = False
+        self.fetch.pieces = None
+        self._write(self.front.writer.informational(101, fields))
+        self.timer.arm(self.front.tunnel_queue, TUNNEL_TIME, monotonic_us())
+        if self.tail is not None:
+            self.fetch.send(self.tail)
+            self.tail = None
+        if self.held_back:
+            self.held_back = False
+            self.transport.resume_reading()
+        if self.eof:
+            self.fetch.tunnel_eof()
+        return 0
+
+    cdef int on_tunnel_data(self, bytes data) except -1:
+        self.timer.arm(self.front.tunnel_queue, TUNNEL_TIME, monotonic_us())
+        return self._write(data)
+
+    cdef int on_tunnel_eof(self) except -1:
+        self.origin_eof = True
+        if self.eof:
+            self._account(None)
+            self.close()
+        else:
+            self.transport.write_eof()
+        return 0
+
+    cdef int on_pause_body(self) except -1:
+        if self.state == BUSY or self.state == TUNNEL:
+            self.body_paused = True
+            if self.timer.kind == BODY_TIME:
+                self.timer.disarm()
+            self.transport.pause_reading()
+        return 0
+
+    cdef int on_resume_body(self) except -1:
+        if self.body_paused:
+            self.body_paused = False
+            if not self.held_back and self.state <= TUNNEL:
+                self.transport.resume_reading()
+                if self.reading_body:
+                    self.timer.arm(self.front.body_queue, BODY_TIME, monotonic_us())
+        return 0
+
+
+cdef Py_ssize_t _skip_empty_lines(bytes data, Py_ssize_t position) noexcept:
+    """A few empty lines before a request line are ignored (RFC 9112 §2.2)."""
+    cdef const char* at = data
+    cdef int skipped = 0
+    while skipped < LEADING_MAX and position + 1 < len(data) and at[position] == c"\r" and at[position + 1] == c"\n":
+        position += 2
+        skipped += 1
+    return position
