@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastedge.config.schema import EdgeConfig
-from fastedge.config.sections import SECTIONS, dotted
+from fastedge.config.sections import FIELDS, dotted
 
 
 def needs_restart(old: EdgeConfig, new: EdgeConfig) -> list[str]:
@@ -14,7 +14,7 @@ def needs_restart(old: EdgeConfig, new: EdgeConfig) -> list[str]:
         if (before is None) != (after is None):
             changed.append(f"{section}: the section was {'added' if before is None else 'removed'}")
             continue
-        for field in SECTIONS[type(before)] if before is not None else ():
+        for field in FIELDS[type(before)] if before is not None else ():
             was, asked = getattr(before, field.name), getattr(after, field.name)
             if field.restart and was != asked:
                 changed.append(f"{dotted(section, field.name)}: {_text(was)} runs, {_text(asked)} is asked")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from fastedge.config.problems import Problems, did_you_mean, shown
 from fastedge.config.schema import EdgeConfig, Key, Origin, Site
-from fastedge.config.sections import SECTIONS, dotted
+from fastedge.config.sections import FIELDS, dotted
 
 
 def check(config: EdgeConfig, sites: Mapping[int, Site], origins: frozenset[str] | None, problems: Problems) -> None:
@@ -48,7 +48,7 @@ def _check_tls(key: str, origin: Origin, problems: Problems) -> None:
 
 
 def _check_key(path: str, key: Key, problems: Problems) -> None:
-    names = [field.name for field in SECTIONS[Key] if field.name != "jwks_url"]
+    names = [field.name for field in FIELDS[Key] if field.name != "jwks_url"]
     given = [name for name in names if getattr(key, name) is not None]
     if len(given) != 1 and not any(problem.key.startswith(f"{path}.") for problem in problems.found):
         problems.add(path, f"found {' and '.join(given) or 'no source'}, expected exactly one of {', '.join(names)}")

@@ -13,22 +13,8 @@ from fastedge import limits
 from fastedge.config.checks import check
 from fastedge.config.document import apply_overrides, override_key, parse_document
 from fastedge.config.problems import ConfigErrors, Problem, Problems, did_you_mean
-from fastedge.config.schema import Admin, Cache, EdgeConfig, Geo, Key, Log, Origin, Policy, Server, Site, Table
+from fastedge.config.schema import SECTIONS, EdgeConfig, Shape, Site
 from fastedge.config.sections import dotted, read_array, read_named, read_section
-
-_SINGLE: Mapping[str, type[Struct]] = {
-    "server": Server,
-    "policy": Policy,
-    "cache": Cache,
-    "geo": Geo,
-    "log": Log,
-    "admin": Admin,
-}
-_NAMED: Mapping[str, tuple[type[Struct], int]] = {
-    "origins": (Origin, limits.origins_max),
-    "keys": (Key, limits.keys_max),
-    "tables": (Table, limits.tables_max),
-}
 
 
 class Reference(Struct, frozen=True):
@@ -65,19 +51,16 @@ def _read(document: dict[str, Any], base: str, problems: Problems) -> tuple[Edge
     """The sections, and the sites by their position in the file: a broken one is left out of the tuple."""
     sections: dict[str, Any] = {}
     sites: dict[int, Site] = {}
-    known = (*_SINGLE, *_NAMED, "sites")
     for name, value in document.items():
-        if name in _SINGLE:
-            section = read_section(_SINGLE[name], value, name, base, problems)
-            if section is not None:
-                sections[name] = section
-        elif name in _NAMED:
-            kind, count_max = _NAMED[name]
-            sections[name] = read_named(kind, value, name, count_max, base, problems)
-        elif name == "sites":
-            sites = read_array(Site, value, name, limits.sites_max, base, problems)
-        else:
-            problems.add(dotted("", name), f"unknown section; {did_you_mean(name, known)}")
+        section = SECTIONS.get(name)
+        if section is None:
+            problems.add(dotted("", name), f"unknown section; {did_you_mean(name, SECTIONS)}")
+        elif section.shape is Shape.ARRAY:
+            sites = read_array(Site, value, name, section.count_max, base, problems)
+        elif section.shape is Shape.NAMED:
+            sections[name] = read_named(section.type, value, name, section.count_max, base, problems)
+        elif (read := read_section(section.type, value, name, base, problems)) is not None:
+            sections[name] = read
     return EdgeConfig(**sections, sites=tuple(sites.values())), sites
 
 

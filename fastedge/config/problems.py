@@ -11,7 +11,6 @@ from fastedge.errors import ConfigError
 from fastedge.limits import config_problems_max, config_shown_chars_max
 
 
-
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing to mend. `file` is where it is written, `key` its dotted path there ("" for the file as a whole)."""

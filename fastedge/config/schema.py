@@ -5,6 +5,7 @@ A field is live unless its Meta says `restart`. Numbers are bounds of one worker
 """
 
 from collections.abc import Mapping
+from enum import Enum
 from types import MappingProxyType
 from typing import Annotated
 
@@ -270,25 +271,51 @@ class EdgeConfig(Struct, frozen=True, kw_only=True):
     `server.default_origin`, and `policy` and `origin` of each site, are filled in with what they fall back to.
     """
 
-    server: Annotated[Server, Meta(description="`[server]`")] = Server()
-    policy: Annotated[Policy, Meta(description="`[policy]`")] = Policy()
-    origins: Annotated[Mapping[str, Origin], Meta(max_length=limits.origins_max, description="`[origins.NAME]`")] = (
-        MappingProxyType({})
-    )
-    keys: Annotated[Mapping[str, Key], Meta(max_length=limits.keys_max, description="`[keys.NAME]`")] = (
-        MappingProxyType({})
-    )
-    tables: Annotated[Mapping[str, Table], Meta(max_length=limits.tables_max, description="`[tables.NAME]`")] = (
-        MappingProxyType({})
-    )
-    cache: Annotated[Cache, Meta(description="`[cache]`")] = Cache()
-    geo: Annotated[Geo, Meta(description="`[geo]`")] = Geo()
-    log: Annotated[Log, Meta(description="`[log]`")] = Log()
-    admin: Annotated[Admin | None, Meta(description="`[admin]`")] = None
-    sites: Annotated[tuple[Site, ...], Meta(max_length=limits.sites_max, description="`[[sites]]`")] = ()
+    server: Server = Server()
+    policy: Policy = Policy()
+    origins: Mapping[str, Origin] = MappingProxyType({})
+    keys: Mapping[str, Key] = MappingProxyType({})
+    tables: Mapping[str, Table] = MappingProxyType({})
+    cache: Cache = Cache()
+    geo: Geo = Geo()
+    log: Log = Log()
+    admin: Admin | None = None
+    sites: tuple[Site, ...] = ()
 
     @property
     def policies(self) -> tuple[str, ...]:
         """The policy files that serve a host, each once."""
         files = [site.policy for site in self.sites] if self.sites else [self.policy.file]
         return tuple(dict.fromkeys(str(file) for file in files if file is not None))
+
+
+class Shape(Enum):
+    """How often a section may stand in the file."""
+
+    ONE = "[name]"
+    NAMED = "[name.NAME]"
+    ARRAY = "[[name]]"
+
+
+class Section(Struct, frozen=True):
+    """A section of edge.toml: the struct it becomes, its shape, and how many of them there may be."""
+
+    type: type[Struct]
+    shape: Shape = Shape.ONE
+    count_max: int = 1
+
+
+SECTIONS: Mapping[str, Section] = MappingProxyType(
+    {
+        "server": Section(Server),
+        "policy": Section(Policy),
+        "origins": Section(Origin, Shape.NAMED, limits.origins_max),
+        "keys": Section(Key, Shape.NAMED, limits.keys_max),
+        "tables": Section(Table, Shape.NAMED, limits.tables_max),
+        "cache": Section(Cache),
+        "geo": Section(Geo),
+        "log": Section(Log),
+        "admin": Section(Admin),
+        "sites": Section(Site, Shape.ARRAY, limits.sites_max),
+    }
+)

@@ -9,7 +9,7 @@ from msgspec import NODEFAULT, Meta, Struct
 
 from fastedge.config.document import BARE_KEY
 from fastedge.config.problems import Problems, did_you_mean, shown
-from fastedge.config.schema import Admin, Cache, Geo, Key, Log, Origin, Policy, Server, Site, Table
+from fastedge.config.schema import SECTIONS
 from fastedge.config.values import KINDS, parse_name
 from fastedge.limits import config_name_chars_max
 
@@ -36,11 +36,6 @@ class Field(NamedTuple):
         return bool(self.meta.extra and self.meta.extra.get("restart"))
 
 
-def fields_of(section: type[Struct]) -> tuple[Field, ...]:
-    """The keys of a section in the order of the schema."""
-    return tuple(_field(info) for info in msgspec.structs.fields(section))
-
-
 def _field(info: msgspec.structs.FieldInfo) -> Field:
     value_type, meta = get_args(info.type)
     optional = isinstance(value_type, UnionType) or type(None) in get_args(value_type)
@@ -55,8 +50,8 @@ def _field(info: msgspec.structs.FieldInfo) -> Field:
     return Field(info.name, info.type, value_type, many, optional, default, meta)
 
 
-SECTIONS: Mapping[type[Struct], tuple[Field, ...]] = MappingProxyType(
-    {s: fields_of(s) for s in (Server, Policy, Origin, Key, Table, Cache, Geo, Log, Admin, Site)}
+FIELDS: Mapping[type[Struct], tuple[Field, ...]] = MappingProxyType(
+    {section.type: tuple(map(_field, msgspec.structs.fields(section.type))) for section in SECTIONS.values()}
 )
 
 
@@ -68,7 +63,7 @@ def read_section(section: type[_S], table: object, key: str, base: str, problems
     if not isinstance(table, dict):
         problems.mismatch(key, table, "a table")
         return None
-    fields = SECTIONS[section]
+    fields = FIELDS[section]
     names = [field.name for field in fields]
     for name in table:
         if name not in names:
