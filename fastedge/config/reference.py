@@ -74,7 +74,7 @@ def _default(field: Field) -> str:
     if field.required:
         return "required"
     if field.default is None:
-        return ""
+        return "none"
     if field.many:
         return "[" + ", ".join(_toml(one) for one in field.default) + "]"
     return _toml(field.default)

@@ -33,6 +33,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,255}")  # RFC 9110 §5.6.2
 _HOST_AND_PORT = re.compile(r"(\[[^\[\]]*\]|[^\[\]:]*)(?::(.*))?", re.DOTALL)
 
 _HOST_CHARS_MAX = 253  # RFC 1035 §2.3.4, written with dots
+_MAPPED = b"\0" * 10 + b"\xff\xff"  # RFC 4291 §2.5.5.2
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -198,8 +199,10 @@ def parse_network(value: object, base: str) -> Network:
         # Whoever wrote 10.1.2.3/8 meant either the host or the network; guessing wrong would trust 16 million peers.
         raise ValueError(f'a network without host bits: "{network}", or the address "{address}" alone')
     if network.version == 4:
-        return Network(4, b"\0" * 10 + b"\xff\xff" + network.network_address.packed, network.prefixlen + 96)
-    return Network(6, network.network_address.packed, network.prefixlen)
+        return Network(4, _MAPPED + network.network_address.packed, network.prefixlen + 96)
+    packed = network.network_address.packed
+    is_mapped = packed.startswith(_MAPPED) and network.prefixlen >= 96
+    return Network(4 if is_mapped else 6, packed, network.prefixlen)
 
 
 class Kind(Struct, frozen=True):
