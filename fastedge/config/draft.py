@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from fastedge import limits
 from fastedge.config.checks import check
 from fastedge.config.document import apply_overrides, override_key, parse_document
-from fastedge.config.problems import ConfigErrors, Problem, Problems, did_you_mean
+from fastedge.config.problems import ConfigErrors, Problem, Problems
 from fastedge.config.schema import SECTIONS, EdgeConfig, Shape, Site
 from fastedge.config.sections import dotted, read_array, read_named, read_section
 
@@ -54,7 +54,7 @@ def _read(document: dict[str, Any], base: str, problems: Problems) -> tuple[Edge
     for name, value in document.items():
         section = SECTIONS.get(name)
         if section is None:
-            problems.add(dotted("", name), f"unknown section; {did_you_mean(name, SECTIONS)}")
+            problems.unknown(dotted("", name), name, "section", SECTIONS)
         elif section.shape is Shape.ARRAY:
             sites = read_array(Site, value, name, section.count_max, base, problems)
         elif section.shape is Shape.NAMED:

@@ -20,7 +20,9 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.file, self.key, self.text) if part)
+        line = ": ".join(part for part in (self.file, self.key, self.text) if part)
+        # Names and values come out of a file: none of them may move a terminal's cursor or begin a new line of a log.
+        return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in line)
 
 
 class ConfigErrors(ConfigError):
@@ -49,6 +51,11 @@ class Problems:
         """`value` stands where something else is expected."""
         self.add(key, f"found {shown(key, value)}, expected {expected}")
 
+    def unknown(self, key: str, word: str, what: str, known: Iterable[str]) -> None:
+        """`word` is no `what` (a key, a section). Looking for the one that is meant ends where nobody would read it."""
+        is_read = len(self.found) < config_problems_max
+        self.add(key, f"unknown {what}; {did_you_mean(word, known)}" if is_read else f"unknown {what}")
+
     def _file_of(self, key: str) -> str:
         if any(key == path or key.startswith((f"{path}.", f"{path}[")) for path in self._overridden):
             return "--set"
@@ -56,7 +63,7 @@ class Problems:
 
 
 def shown(key: str, value: object) -> str:
-    """A value as a message may repeat it: short, on one line, without secrets."""
+    """A value as a message may repeat it: short, without secrets."""
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list):
@@ -89,5 +96,4 @@ def _shown_text(value: str) -> str:
         value = f"…@{value.rpartition('@')[2]}"
     if len(value) > config_shown_chars_max:
         value = value[:config_shown_chars_max] + "…"
-    escaped = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in value)
-    return f'"{escaped}"'
+    return f'"{value}"'

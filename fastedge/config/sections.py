@@ -8,7 +8,7 @@ import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 
 from fastedge.config.document import BARE_KEY
-from fastedge.config.problems import Problems, did_you_mean, shown
+from fastedge.config.problems import Problems, shown
 from fastedge.config.schema import SECTIONS
 from fastedge.config.values import KINDS, parse_name
 from fastedge.limits import config_name_chars_max
@@ -67,7 +67,7 @@ def read_section(section: type[_S], table: object, key: str, base: str, problems
     names = [field.name for field in fields]
     for name in table:
         if name not in names:
-            problems.add(dotted(key, name), f"unknown key; {did_you_mean(name, names)}")
+            problems.unknown(dotted(key, name), name, "key", names)
     values = {}
     for field in fields:
         path = dotted(key, field.name)

@@ -70,9 +70,7 @@ origin = "main"
 [[sites]]
 hosts = ["[::1]"]
 """
-FILES = {
-    name: b"x" for name in ("policies/shop.py", "policies/other.py", "ca.pem", "country.mmdb", "moved.csv")
-}
+FILES = dict.fromkeys(("policies/shop.py", "policies/other.py", "ca.pem", "country.mmdb", "moved.csv"), b"x")
 ENVIRONMENT = {"SHOP_KEY": "k" * 32, "FASTEDGE_ADMIN_TOKEN": "t" * 32}
 
 
