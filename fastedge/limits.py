@@ -48,6 +48,7 @@ certificates_bytes_max = 4 * 1024 * 1024  # one tls_ca_file
 geo_bytes_max = 256 * 1024 * 1024  # one [geo] database
 sources_bytes_max = 1024 * 1024 * 1024  # all files of a configuration together
 config_problems_max = 100  # reported at once; the rest are counted
+config_known_names_max = 20  # listed where an unknown one was found
 config_shown_chars_max = 60  # of a value that a message repeats
 config_name_chars_max = 64  # of an origin, a key or a table
 config_path_bytes_max = 4096

@@ -6,7 +6,7 @@ Each check reports all it finds and changes nothing.
 from collections import Counter
 from collections.abc import Mapping
 
-from fastedge.config.problems import Problems, did_you_mean, shown
+from fastedge.config.problems import Problems, shown
 from fastedge.config.schema import EdgeConfig, Key, Origin, Site
 from fastedge.config.sections import FIELDS, dotted
 
@@ -71,9 +71,7 @@ def _check_origin_names(
     named.update({f"sites[{i}].origin": site.origin for i, site in sites.items()})
     for key, name in named.items():
         if name is not None and name not in origins:
-            problems.add(
-                key, f"found {shown(key, name)}, expected the name of an origin; {did_you_mean(name, origins)}"
-            )
+            problems.unknown(key, name, f"origin {shown(key, name)}", origins)
 
 
 def _check_every_host_has_an_answer(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from fastedge.errors import ConfigError
-from fastedge.limits import config_problems_max, config_shown_chars_max
+from fastedge.limits import config_known_names_max, config_problems_max, config_shown_chars_max
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class Problems:
         self.add(key, f"found {shown(key, value)}, expected {expected}")
 
     def unknown(self, key: str, word: str, what: str, known: Iterable[str]) -> None:
-        """`word` is no `what` (a key, a section). Looking for the one that is meant ends where nobody would read it."""
+        """`word` is no `what` (a key, the name of an origin) that is known."""
+        # Comparing words is slow: it ends where nobody would read what comes of it.
         is_read = len(self.found) < config_problems_max
         self.add(key, f"unknown {what}; {did_you_mean(word, known)}" if is_read else f"unknown {what}")
 
@@ -83,7 +84,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     close = get_close_matches(word[:config_shown_chars_max], known, n=1)
     if close:
         return f"did you mean {close[0]}?"
-    return f"known: {', '.join(known)}" if known else "there are none"
+    more = ", …" if len(known) > config_known_names_max else ""
+    return f"known: {', '.join(known[:config_known_names_max])}{more}" if known else "there are none"
 
 
 def _is_secret(key: str) -> bool:

@@ -1,7 +1,7 @@
 """From tables of plain values to the structs of the schema, with every mismatch reported and none raised."""
 
 from collections.abc import Mapping
-from types import MappingProxyType, UnionType
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin
 
 import msgspec
@@ -23,7 +23,6 @@ class Field(NamedTuple):
     annotation: Any
     type: Any
     many: bool
-    optional: bool
     default: Any
     meta: Meta
 
@@ -38,16 +37,12 @@ class Field(NamedTuple):
 
 def _field(info: msgspec.structs.FieldInfo) -> Field:
     value_type, meta = get_args(info.type)
-    optional = isinstance(value_type, UnionType) or type(None) in get_args(value_type)
-    if optional:
+    if type(None) in get_args(value_type):
         value_type = next(part for part in get_args(value_type) if part is not type(None))
     many = get_origin(value_type) is tuple
     if many:
         value_type = get_args(value_type)[0]
-    default = info.default
-    if info.default_factory is not NODEFAULT:
-        default = info.default_factory()
-    return Field(info.name, info.type, value_type, many, optional, default, meta)
+    return Field(info.name, info.type, value_type, many, info.default, meta)
 
 
 FIELDS: Mapping[type[Struct], tuple[Field, ...]] = MappingProxyType(

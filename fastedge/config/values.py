@@ -273,7 +273,7 @@ def _is_ipv4(text: str) -> bool:
 
 def _as_ascii(text: str) -> str:
     try:
-        return f' ("{text.encode("idna").decode()}")'
+        return f' ("{text.encode("idna").decode()}")' if len(text) <= _HOST_CHARS_MAX else ""
     except UnicodeError:
         return ""
 

@@ -61,7 +61,7 @@ MISMATCHES = [
     ),
     (
         '[server]\ndefault_origin = "mian"',
-        'server.default_origin: found "mian", expected the name of an origin; did you mean main?',
+        'server.default_origin: unknown origin "mian"; did you mean main?',
     ),
     (
         '[server]\ndefault_origin = "a b"',
@@ -123,7 +123,7 @@ MISMATCHES = [
     ),
     (
         '[[sites]]\nhosts = ["a"]\norigin = "other"',
-        'sites[0].origin: found "other", expected the name of an origin; known: main',
+        'sites[0].origin: unknown origin "other"; known: main',
     ),
 ]
 
@@ -211,6 +211,15 @@ def test_mistakes_too_many_are_counted(problems):
     lines = problems("\n".join(f"x{i} = 1" for i in range(config_problems_max + 7)))
     assert len(lines) == config_problems_max + 1
     assert lines[-1] == "and 7 more"
+
+
+def test_mistakes_as_many_as_a_file_holds_are_told_in_time(problems):
+    origins = "".join(f'[origins.origin{i}]\nservers = ["http://a"]\n' for i in range(1024))
+    sites = "".join(f'[[sites]]\nhosts = ["h{i}"]\norigin = "origun{i}"\n' for i in range(1024))
+    started = time.process_time()
+    assert problems(origins + sites)[0] == 'edge.toml: sites[0].origin: unknown origin "origun0"; did you mean origin0?'
+    # Only the first of them are compared with every name that is known.
+    assert time.process_time() - started < 5
 
 
 def test_override_broken_is_blamed_on_the_option(problems):

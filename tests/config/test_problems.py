@@ -39,6 +39,7 @@ def test_did_you_mean_names_the_likeliest_or_all():
     assert did_you_mean("zzz", ["workers", "listen"]) == "known: listen, workers"
     assert did_you_mean("zzz", []) == "there are none"
     assert did_you_mean("x" * 1_000_000, ["workers"]) == "known: workers"
+    assert did_you_mean("z", [f"a{i:02}" for i in range(21)]).endswith(", a19, …")
 
 
 def test_errors_text_is_a_line_for_each_problem():
