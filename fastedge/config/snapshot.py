@@ -1,0 +1,107 @@
+"""What stages resolve their names against: keys, tables, origins and the geo table, built from bytes read before.
+
+Immutable; a reload makes a new one beside the traffic. How bytes become a key set or a table is not known here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from msgspec import Struct
+
+from fastedge.config.problems import ConfigErrors, Problem
+from fastedge.config.schema import EdgeConfig, Key
+from fastedge.config.sections import dotted
+from fastedge.config.sources import Sources
+from fastedge.errors import ConfigError
+
+Maker = Callable[[str, bytes], Any]  # of a name for messages and the bytes; raises ConfigError, a line for each problem
+
+
+class Makers(Struct, frozen=True):
+    """Who makes what: key sets of a shared secret, a PEM file and a JWK Set, a redirect table, a geo table."""
+
+    secret: Maker
+    public_key: Maker
+    jwks: Maker
+    table: Maker
+    geo: Maker
+    shipped_geo: Callable[[], Any]
+
+
+class Snapshot(Struct, frozen=True):
+    """What a pipeline is bound to: `keys` and `tables` by name, the names of the origins, and the geo table."""
+
+    keys: Mapping[str, Any]
+    tables: Mapping[str, Any]
+    origins: frozenset[str]
+    geo: Any
+
+    def __repr__(self) -> str:
+        return f"<Snapshot: {len(self.keys)} keys, {len(self.tables)} tables, {len(self.origins)} origins>"
+
+
+def make_snapshot(config: EdgeConfig, sources: Sources, makers: Makers) -> Snapshot:
+    """The snapshot of a configuration that `load` gave. Raises ConfigErrors for all that cannot be made."""
+    problems: list[Problem] = []
+    keys = _made(problems, sources, _keys(config, sources, makers))
+    tables = _made(problems, sources, _tables(config, sources, makers))
+    geo = _made(problems, sources, _geo(config, sources, makers))
+    if problems:
+        raise ConfigErrors(problems)
+    return Snapshot(keys, tables, frozenset(config.origins), geo["geo"])
+
+
+_Job = tuple[str, str, Callable[[], Any]]  # the name in the snapshot, the key of edge.toml, how it is made
+
+
+def _made(problems: list[Problem], sources: Sources, jobs: Iterator[_Job]) -> Mapping[str, Any]:
+    made = {}
+    for name, key, make in jobs:
+        try:
+            made[name] = make()
+        except ConfigError as error:
+            problems.extend(Problem(sources.file, key, line) for line in str(error).splitlines())
+    return MappingProxyType(made)
+
+
+def _keys(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:
+    for name, key in config.keys.items():
+        source, maker, data = _key_source(key, sources, makers)
+        yield name, dotted(dotted("keys", name), source), _job(maker, name, data)
+
+
+def _key_source(key: Key, sources: Sources, makers: Makers) -> tuple[str, Maker, bytes]:
+    if key.secret_env:
+        return "secret_env", makers.secret, sources.variables[key.secret_env]
+    if key.secret_file:
+        return "secret_file", makers.secret, _without_line_end(sources.files[key.secret_file])
+    if key.public_key_file:
+        return "public_key_file", makers.public_key, sources.files[key.public_key_file]
+    if key.jwks_env:
+        return "jwks_env", makers.jwks, sources.variables[key.jwks_env]
+    assert key.jwks_file is not None, "load() lets no key without a source through"
+    return "jwks_file", makers.jwks, sources.files[key.jwks_file]
+
+
+def _tables(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:
+    for name, table in config.tables.items():
+        job = _job(makers.table, sources.shown(table.file), sources.files[table.file])
+        yield name, dotted(dotted("tables", name), "file"), job
+
+
+def _geo(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:
+    database = config.geo.database
+    if database is None:
+        yield "geo", "geo", makers.shipped_geo
+    else:
+        yield "geo", "geo.database", _job(makers.geo, sources.shown(database), sources.files[database])
+
+
+def _job(maker: Maker, name: str, data: bytes) -> Callable[[], Any]:
+    return lambda: maker(name, data)
+
+
+def _without_line_end(data: bytes) -> bytes:
+    # Editors and `echo` end a file with a line end; nobody means it to be a part of the secret.
+    return data.removesuffix(b"\n").removesuffix(b"\r")

@@ -1,0 +1,103 @@
+"""Bytes to snapshots: who makes what of which bytes, and what happens when they cannot."""
+
+import pytest
+
+from fastedge.config import ConfigErrors, load
+from fastedge.config.snapshot import Makers, make_snapshot
+from fastedge.errors import ConfigError
+
+
+def maker(kind):
+    def make(name, data):
+        if data.startswith(b"bad"):
+            raise ConfigError(f"{name} line 1: bad\n{name} line 2: worse")
+        return kind, name, data
+
+    return make
+
+
+MAKERS = Makers(
+    secret=maker("secret"),
+    public_key=maker("public_key"),
+    jwks=maker("jwks"),
+    table=maker("table"),
+    geo=maker("geo"),
+    shipped_geo=lambda: "shipped",
+)
+
+TEXT = """
+[keys.a]
+secret_env = "A"
+[keys.b]
+secret_file = "b"
+[keys.c]
+public_key_file = "c"
+[keys.d]
+jwks_env = "D"
+[keys.e]
+jwks_file = "e"
+[tables.moved]
+file = "t/moved.csv"
+[geo]
+database = "g"
+[origins.x]
+servers = ["http://x"]
+"""
+FILES = {"b": b"in b\n", "c": b"in c\n", "e": b"in e", "t/moved.csv": b"rows", "g": b"geo"}
+ENVIRONMENT = {"A": "in a\n", "D": "in d"}
+
+
+def snapshot_of(sources):
+    return make_snapshot(load(sources), sources, MAKERS)
+
+
+def test_snapshot_holds_what_the_makers_made(sources):
+    snapshot = snapshot_of(sources(TEXT, FILES, ENVIRONMENT))
+    assert dict(snapshot.keys) == {
+        "a": ("secret", "a", b"in a\n"),
+        "b": ("secret", "b", b"in b"),
+        "c": ("public_key", "c", b"in c\n"),
+        "d": ("jwks", "d", b"in d"),
+        "e": ("jwks", "e", b"in e"),
+    }
+    assert dict(snapshot.tables) == {"moved": ("table", "t/moved.csv", b"rows")}
+    assert snapshot.origins == frozenset({"x"})
+    assert snapshot.geo == ("geo", "g", b"geo")
+    assert repr(snapshot) == "<Snapshot: 5 keys, 1 tables, 1 origins>"
+
+
+def test_snapshot_is_immutable(sources):
+    snapshot = snapshot_of(sources(TEXT, FILES, ENVIRONMENT))
+    with pytest.raises(TypeError):
+        snapshot.keys["a"] = None
+    with pytest.raises(AttributeError):
+        snapshot.tables = {}
+
+
+def test_snapshot_without_database_takes_the_shipped_one(sources):
+    assert snapshot_of(sources("")).geo == "shipped"
+
+
+@pytest.mark.parametrize(
+    ("data", "secret"), [(b"s", b"s"), (b"s\n", b"s"), (b"s\r\n", b"s"), (b"s\n\n", b"s\n"), (b" s ", b" s ")]
+)
+def test_secret_file_loses_one_line_end(sources, data, secret):
+    snapshot = snapshot_of(sources('[keys.a]\nsecret_file = "a"', {"a": data}))
+    assert snapshot.keys["a"] == ("secret", "a", secret)
+
+
+def test_snapshot_broken_everywhere_reports_all(sources):
+    with pytest.raises(ConfigErrors) as caught:
+        snapshot_of(
+            sources(TEXT, FILES | {"b": b"bad", "t/moved.csv": b"bad", "g": b"bad"}, ENVIRONMENT | {"A": "bad"})
+        )
+    assert [(problem.key, problem.text) for problem in caught.value.problems] == [
+        ("keys.a.secret_env", "a line 1: bad"),
+        ("keys.a.secret_env", "a line 2: worse"),
+        ("keys.b.secret_file", "b line 1: bad"),
+        ("keys.b.secret_file", "b line 2: worse"),
+        ("tables.moved.file", "t/moved.csv line 1: bad"),
+        ("tables.moved.file", "t/moved.csv line 2: worse"),
+        ("geo.database", "g line 1: bad"),
+        ("geo.database", "g line 2: worse"),
+    ]
