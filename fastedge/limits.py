@@ -80,3 +80,6 @@ cache_memory_mb_max = 1024 * 1024
 cache_disk_mb = 4096  # the tier that all workers share
 cache_disk_mb_max = 64 * 1024 * 1024
 policy_error_chars_max = 200  # of the text of an exception that a policy raised
+
+# --- who the client is -----------------------------------------------------------------------------------------------
+forwarded_elements_max = 32  # hops walked in X-Forwarded-For or Forwarded, from the right

@@ -70,6 +70,13 @@ class Network(Struct, frozen=True):
     packed: bytes = b""
     prefix_bits: int = 0
 
+    def __str__(self) -> str:
+        if not self.version:
+            return "unix:"
+        if self.version == 4:
+            return f"{IPv4Address(self.packed[12:])}/{self.prefix_bits - 96}"
+        return f"{IPv6Address(self.packed)}/{self.prefix_bits}"
+
 
 def parse_name(value: object, base: str) -> Name:
     if not isinstance(value, str) or not _NAME.fullmatch(value):

@@ -295,6 +295,10 @@ cdef class OriginConnection:
             self.transport.abort()
         return 0
 
+    def shut(self):
+        """For the shell: an idle connection that is not needed any more."""
+        self.close()
+
     # --- what the transport says --------------------------------------------------------------------------------
 
     def data_received(self, bytes data):

@@ -1,4 +1,4 @@
-from fastedge._core.address cimport TrustedProxies
+from fastedge._core.proxies cimport TrustedProxies
 from fastedge._core.body cimport BodyReader, Framing
 from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport Request, Response

@@ -10,7 +10,9 @@ from libc.string cimport memcpy, memset
 from email.utils import formatdate
 from functools import partial
 
-from fastedge._core.address cimport TrustedProxies, format_address, next_forwarded, next_forwarded_for, node_of, parse_address
+from fastedge._core.address cimport parse_address
+from fastedge._core.proxies cimport TrustedProxies
+from fastedge._core.forwarded cimport next_forwarded, next_forwarded_for, node_of, text_of
 from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, BodyReader, Framing
 from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport STREAM, Plan, Request, Response, make_response
@@ -117,12 +119,12 @@ cdef class ClientConnection(FetchListener):
         if isinstance(peer, tuple):
             text = peer[0].partition("%")[0].encode("ascii")
             parse_address(text, len(text), self.peer)
-            self.peer_text = format_address(self.peer)
+            self.peer_text = text_of(self.peer)
             self.peer_node = node_of(self.peer)
             self.peer_trusted = self.front.trust.trusts(self.peer)
         else:
             memset(self.peer, 0, 16)
-            self.peer_trusted = self.front.trust.unix
+            self.peer_trusted = self.front.trust.trusts_unix
         if len(self.front.connections) >= self.front.connections_max:
             self.state = CLOSING
             transport.abort()

@@ -1,0 +1,70 @@
+"""From the sources of a configuration to what decides with it: the engine, the trusted peers, the origins' options.
+
+Executes policies, so it is called in workers and tools, never in the supervisor. Opens nothing: `Sources` has it all.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from fastedge._core.proxies import TrustedProxies
+from fastedge.config.load import load
+from fastedge.config.policy import Policies, bind_policies
+from fastedge.config.schema import EdgeConfig
+from fastedge.config.snapshot import Makers, Snapshot, make_snapshot
+from fastedge.config.sources import Sources
+from fastedge.engine import Engine, Site
+from fastedge.geo.data import shipped_table
+from fastedge.geo.table import load as load_geo
+from fastedge.identity.keys import KeySet
+from fastedge.routing.redirects import load_table
+
+MAKERS = Makers(
+    secret=lambda name, data: KeySet.from_secret(data, name=name),
+    public_key=lambda name, data: KeySet.from_pem(data, name=name),
+    jwks=lambda name, data: KeySet.from_jwks(data, name=name),
+    table=load_table,
+    geo=lambda name, data: load_geo(data),
+    shipped_geo=shipped_table,
+)
+
+
+class Prepared(Struct, frozen=True):
+    """One generation, ready to be swapped in."""
+
+    config: EdgeConfig
+    sources: Sources
+    snapshot: Snapshot
+    policies: Policies
+    engine: Engine
+    trust: TrustedProxies
+
+    def hook_names(self) -> list[list[str]]:
+        """For each site's pipeline the names that its markers stand for."""
+        return [site.pipeline.hook_names for site in self.engine.sites()]
+
+
+def prepare(sources: Sources, generation: int) -> Prepared:
+    """Everything that one configuration needs to serve. Raises ConfigErrors with all that is wrong."""
+    config = load(sources)
+    snapshot = make_snapshot(config, sources, MAKERS)
+    policies = bind_policies(config, sources, snapshot, generation)
+    engine = Engine(
+        _sites(config, policies),
+        config.origins,
+        geo=snapshot.geo,
+        cdn_id=config.server.cdn_id,
+        generation=generation,
+    )
+    trust = TrustedProxies([str(network) for network in config.server.trusted_proxies])
+    return Prepared(config, sources, snapshot, policies, engine, trust)
+
+
+def _sites(config: EdgeConfig, policies: Policies) -> Mapping[str, Site]:
+    if not config.sites:
+        return {"*": Site("", policies.of(config.policy.file), config.server.default_origin)}
+    sites = {}
+    for row in config.sites:
+        site = Site(row.hosts[0], policies.of(row.policy), row.origin)
+        sites.update(dict.fromkeys(row.hosts, site))
+    return sites
