@@ -139,6 +139,7 @@ cdef class GeoTable:
     cdef int check(self) except -1:
         """Whatever passes here cannot make `find` read outside the arrays or give a wrong neighbour."""
         cdef uint32_t i
+        cdef bint is_same
         cdef uint32_t known = <uint32_t>len(self.facts)
         if self.starts_v4[0] != 0 or self.starts_v6[0] != 0 or (self.lows_v6 != NULL and self.lows_v6[0] != 0):
             raise ConfigError("geo table: the first range does not start at address 0")
@@ -148,7 +149,8 @@ cdef class GeoTable:
         for i in range(1, self.count_v6):
             if self.starts_v6[i] > self.starts_v6[i - 1]:
                 continue
-            if self.lows_v6 == NULL or self.starts_v6[i] < self.starts_v6[i - 1] or self.lows_v6[i] <= self.lows_v6[i - 1]:
+            is_same = self.starts_v6[i] == self.starts_v6[i - 1]
+            if self.lows_v6 == NULL or not is_same or self.lows_v6[i] <= self.lows_v6[i - 1]:
                 raise ConfigError(f"geo table: IPv6 range {i} does not start behind the one before it")
         for i in range(self.count_v4):
             if self.owners_v4[i] >= known:
@@ -167,13 +169,13 @@ cdef class GeoTable:
         if self.coarse_v4 == NULL or self.coarse_v6 == NULL:
             raise MemoryError
         at = 0
-        for bucket in range(BUCKETS):
+        for bucket in range(<uint32_t>BUCKETS):
             while at + 1 < self.count_v4 and self.starts_v4[at + 1] <= bucket << 16:
                 at += 1
             self.coarse_v4[bucket] = at
         self.coarse_v4[BUCKETS] = self.count_v4 - 1
         at = 0
-        for bucket in range(BUCKETS + 1):
+        for bucket in range(<uint32_t>BUCKETS + 1):
             first = (<uint64_t>GLOBAL_UNICAST << 61) + (<uint64_t>bucket << 45)
             while at + 1 < self.count_v6 and self.starts_v6[at + 1] <= first:
                 at += 1
@@ -208,6 +210,12 @@ cdef class GeoTable:
             if inet_pton(AF_INET, text, packed + 12) != 1 or b"\0" in text:
                 raise ValueError(f"{address!r} is not an IP address")
         return self.find(packed)
+
+    def lookup_packed(self, bytes address not None):
+        """The facts for an address in 16 bytes, IPv4 as ::ffff:a.b.c.d; ValueError if it has another length."""
+        if len(address) != 16:
+            raise ValueError(f"a packed address has 16 bytes, not {len(address)}")
+        return self.find(<const unsigned char*>PyBytes_AS_STRING(address))
 
     def __repr__(self):
         return f"<GeoTable {self.source!r}: {self.count_v4} IPv4 and {self.count_v6} IPv6 ranges>"
@@ -260,10 +268,10 @@ cdef str _text(bytes raw):
 
 cdef tuple _resolve(bytes letters, countries):
     """The facts object of each country that the table names, in its order."""
-    names = ["" if letters[i : i + 2] == b"\0\0" else letters[i : i + 2].decode("latin-1") for i in range(0, len(letters), 2)]
+    names = [letters[i : i + 2].decode("latin-1").rstrip("\0") for i in range(0, len(letters), 2)]
     if names[0] != "":
         raise ConfigError("geo table: its first country is not the unknown one")
     for name in names:
         if name not in countries:
-            raise ConfigError(f"geo table: country {name!r} is not one that this fastedge knows: compile the table again")
+            raise ConfigError(f"geo table: {name!r} is no country that this fastedge knows: compile the table again")
     return tuple([countries[name] for name in names])

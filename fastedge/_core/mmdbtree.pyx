@@ -27,8 +27,8 @@ def flatten(bytes tree not None, uint64_t node_count, int record_bits, int addre
     """A list of (first address, record) below the node `root`; each range reaches to the next, the first starts at 0.
 
     `record` is the number that stands in the tree, 0 where nothing is known. Neighbours with one record are one range.
-    The node `alias` is not entered: MaxMind's trees hang all of IPv4 a second time under 2002::/16 and the like. A
-    number above `node_count` means there is none. Raises ConfigError for a tree that is damaged.
+    The node `alias` is not entered: MaxMind's trees hang all of IPv4 a second time under 2002::/16 and the like.
+    `node_count` as a root is the empty tree, as an alias none. Raises ConfigError for a tree that is damaged.
     """
     cdef Tree walk
     _check_size(tree, node_count, record_bits)

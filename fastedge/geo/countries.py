@@ -26,9 +26,8 @@ _BY_CONTINENT: Final = {
 }
 
 # The 27 member states. Their territories with a code of their own (AX BL GF GP MF MQ PM RE YT ..) are not in it.
-EU_MEMBERS: Final = frozenset(
-    "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()
-)
+_EU_MEMBERS: Final = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
+EU_MEMBERS: Final = frozenset(_EU_MEMBERS.split())
 
 CONTINENTS: Final = frozenset(_BY_CONTINENT)
 

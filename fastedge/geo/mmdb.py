@@ -1,8 +1,9 @@
-"""Reads the country of every address out of an MMDB's bytes. Never opens a file, and never trusts what stands in one."""
+"""Reads the country of every address out of an MMDB's bytes. Never opens a file, never trusts what stands in one."""
 
 import io
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Final
@@ -31,12 +32,13 @@ _DAMAGE: Final = (
     struct.error,
 )
 
-Ranges = list[tuple[int, str]]  # (first address, country or ""), sorted; each reaches to the next, the first starts at 0
+# (first address, country or ""), sorted; each reaches to the next, and the first starts at 0.
+Ranges = list[tuple[int, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """An MMDB's contents: `v4` and `v6` ranges, its date (unix seconds), its type's name, and codes it has that we lack."""
+    """What an MMDB says: ranges, its date in unix seconds, its type's name, and codes in it that are no country's."""
 
     v4: Ranges
     v6: Ranges
@@ -55,51 +57,62 @@ def read_mmdb(data: bytes) -> Database:
     ConfigError if it is damaged or knows no countries. Aliases of IPv4 (6to4, Teredo) are left out: those addresses
     are unknown.
     """
-    try:
-        return _Source(data).database()
-    except _DAMAGE as error:
-        raise ConfigError(f"MMDB: damaged: {error}") from None
+    tree = _Tree(data)
+    v4, v6 = tree.ranges(32), tree.ranges(128)
+    if not tree.codes & COUNTRIES.keys():
+        raise ConfigError("MMDB: no record has a country.iso_code or a country_code: is it a country database?")
+    return Database(v4, v6, tree.built, tree.source, tuple(sorted(tree.codes - COUNTRIES.keys())))
 
 
-class _Source:
+class _Tree:
     """One database being read."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.reader = maxminddb.open_database(io.BytesIO(data), maxminddb.MODE_FD)
-        self.metadata = self.reader.metadata()
-        self.found: dict[str, None] = {}
+        self.codes: set[str] = set()
+        with _damage_named():
+            self.reader = maxminddb.open_database(io.BytesIO(data), maxminddb.MODE_FD)
+        metadata = self.reader.metadata()
+        if metadata.ip_version not in (4, 6) or not isinstance(metadata.node_count, int):
+            raise ConfigError(f"MMDB: ip_version {metadata.ip_version!r}, node_count {metadata.node_count!r}: damaged")
+        if not isinstance(metadata.build_epoch, int) or not isinstance(metadata.database_type, str):
+            raise ConfigError("MMDB: build_epoch or database_type is missing: damaged")
+        self.built, self.source = metadata.build_epoch, metadata.database_type
+        self.is_v6 = metadata.ip_version == 6
+        self.node_count, self.record_bits = metadata.node_count, metadata.record_size
 
-    def database(self) -> Database:
-        metadata = self.metadata
-        if metadata.ip_version not in (4, 6):
-            raise ConfigError(f"MMDB: ip_version {metadata.ip_version!r}, expected 4 or 6")
-        nowhere = metadata.node_count  # as a root: the empty record; as an alias: none
-        if metadata.ip_version == 4:
-            v4, v6 = self.ranges(IPv4Address, 0, nowhere), self.ranges(IPv6Address, nowhere, nowhere)
-        else:
-            root = leftmost(self.data, metadata.node_count, metadata.record_size, 96)
-            v4, v6 = self.ranges(IPv4Address, root, nowhere), self.ranges(IPv6Address, 0, min(root, nowhere))
-        if not self.found.keys() & COUNTRIES.keys():
-            raise ConfigError("MMDB: no record has a country.iso_code or a country_code: is it a country database?")
-        unlisted = tuple(sorted(self.found.keys() - COUNTRIES.keys()))
-        return Database(v4, v6, metadata.build_epoch, metadata.database_type, unlisted)
-
-    def ranges(self, family: type[IPv4Address] | type[IPv6Address], root: int, alias: int) -> Ranges:
-        bits = 32 if family is IPv4Address else 128
-        metadata = self.metadata
-        flat = flatten(self.data, metadata.node_count, metadata.record_size, bits, root, alias)
+    def ranges(self, bits: int) -> Ranges:
+        flat = self.flat(bits)
+        family = IPv4Address if bits == 32 else IPv6Address
         # Few records serve many ranges: each is decoded once, through the first address that leads to it.
         first_with = {record: first for first, record in reversed(flat) if record}
         countries = {record: self.country(family(first)) for record, first in first_with.items()}
         countries[0] = ""
         return [(first, countries[record]) for first, record in flat]
 
+    def flat(self, bits: int) -> list[tuple[int, int]]:
+        root, alias = 0, self.node_count  # the number after the last node is the empty record, and as an alias none
+        if self.is_v6:
+            root_v4 = leftmost(self.data, self.node_count, self.record_bits, 96)
+            root, alias = (root_v4, alias) if bits == 32 else (0, min(root_v4, alias))
+        elif bits == 128:
+            root = self.node_count
+        return flatten(self.data, self.node_count, self.record_bits, bits, root, alias)
+
     def country(self, address: IPv4Address | IPv6Address) -> str:
-        code = _country_code(self.reader.get(address))
+        with _damage_named():
+            code = _country_code(self.reader.get(address))
         if code:
-            self.found[code] = None
+            self.codes.add(code)
         return code if code in COUNTRIES else ""
+
+
+@contextmanager
+def _damage_named() -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
+        raise ConfigError(f"MMDB: damaged: {error}") from None
 
 
 def _country_code(record: Any) -> str:

@@ -31,9 +31,7 @@ def load(data: bytes) -> GeoTable:
     return GeoTable(compile_table(found.v4, found.v6, built=found.built, source=found.source), COUNTRIES)
 
 
-def compile_table(
-    v4: Iterable[tuple[int, str]], v6: Iterable[tuple[int, str]], *, built: int, source: str
-) -> bytes:
+def compile_table(v4: Iterable[tuple[int, str]], v6: Iterable[tuple[int, str]], *, built: int, source: str) -> bytes:
     """The compiled form of sorted `(first address, country or "")` ranges, each of which reaches to the next.
 
     Addresses below the first range are unknown; neighbours of one country become one range. `built` is the data's date
@@ -85,8 +83,6 @@ def _source_name(source: str) -> bytes:
 def _header(body: bytes, is_wide: bool, built: int, v4: int, v6: int, countries: int, source: str) -> bytes:
     flags = FLAG_WIDE if is_wide else 0
     try:
-        return HEADER.pack(
-            MAGIC, VERSION, flags, crc32(body), built, v4, v6, countries, len(_source_name(source)), 0
-        )
+        return HEADER.pack(MAGIC, VERSION, flags, crc32(body), built, v4, v6, countries, len(_source_name(source)), 0)
     except struct.error:
         raise ConfigError(f"geo table: built {built!r}: expected unix seconds") from None
