@@ -82,8 +82,8 @@ cache_disk_mb_max = 64 * 1024 * 1024
 policy_error_chars_max = 200  # of the text of an exception that a policy raised
 
 # --- geo -------------------------------------------------------------------------------------------------------------
-geo_database_mb_max = 256  # a file named by [geo] database, MMDB or compiled
 geo_ranges_max = 16_000_000  # for each address family
 geo_tree_visits_max = 64_000_000  # steps through an MMDB's search tree before it is called corrupt
 geo_countries_max = 256  # a range's country is one byte
 geo_source_bytes_max = 256
+geo_error_chars_max = 200  # of what a damaged MMDB makes its reader say

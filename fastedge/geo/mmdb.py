@@ -13,6 +13,7 @@ import maxminddb
 from fastedge._core.mmdbtree import flatten, leftmost
 from fastedge.errors import ConfigError
 from fastedge.geo.countries import COUNTRIES
+from fastedge.limits import geo_error_chars_max
 
 # The metadata begins behind the last of these, within the last 128 KiB (MaxMind DB format 2.0, "Database Metadata").
 MARKER: Final = b"\xab\xcd\xefMaxMind.com"
@@ -74,9 +75,9 @@ class _Tree:
             self.reader = maxminddb.open_database(io.BytesIO(data), maxminddb.MODE_FD)
         metadata = self.reader.metadata()
         if metadata.ip_version not in (4, 6) or not isinstance(metadata.node_count, int):
-            raise ConfigError(f"MMDB: ip_version {metadata.ip_version!r}, node_count {metadata.node_count!r}: damaged")
+            raise ConfigError("MMDB: damaged: its ip_version is neither 4 nor 6, or its node_count no number")
         if not isinstance(metadata.build_epoch, int) or not isinstance(metadata.database_type, str):
-            raise ConfigError("MMDB: build_epoch or database_type is missing: damaged")
+            raise ConfigError("MMDB: damaged: its build_epoch is no number, or its database_type no text")
         self.built, self.source = metadata.build_epoch, metadata.database_type
         self.is_v6 = metadata.ip_version == 6
         self.node_count, self.record_bits = metadata.node_count, metadata.record_size
@@ -112,7 +113,9 @@ def _damage_named() -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        raise ConfigError(f"MMDB: damaged: {error}") from None
+        # The text may repeat any of the file's bytes.
+        problem = " ".join(str(error).split())[:geo_error_chars_max]
+        raise ConfigError(f"MMDB: damaged: {type(error).__name__}: {problem}") from None
 
 
 def _country_code(record: Any) -> str:

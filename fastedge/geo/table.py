@@ -11,24 +11,31 @@ from zlib import crc32
 from fastedge._core.geotable import FLAG_WIDE, HEADER, MAGIC, VERSION, GeoTable
 from fastedge.errors import ConfigError
 from fastedge.geo.countries import COUNTRIES
-from fastedge.limits import geo_database_mb_max, geo_source_bytes_max
+from fastedge.limits import geo_bytes_max, geo_source_bytes_max
 
 _LOW: int = 2**64 - 1
 
 
-def load(data: bytes) -> GeoTable:
-    """The table in `data`, an MMDB or our own compiled form: its first bytes decide. ConfigError if it is neither."""
-    if len(data) > geo_database_mb_max << 20:
-        raise ConfigError(f"geo database: {len(data)} bytes, expected at most {geo_database_mb_max} MiB")
+def load(data: bytes, name: str = "geo database") -> GeoTable:
+    """The table in `data`, an MMDB or our own compiled form: its first bytes decide. `name` begins what errors say."""
+    try:
+        return GeoTable(_compiled(data), COUNTRIES)
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from None
+
+
+def _compiled(data: bytes) -> bytes:
+    if len(data) > geo_bytes_max:
+        raise ConfigError(f"{len(data)} bytes, expected at most {geo_bytes_max}")
     if data.startswith(MAGIC):
-        return GeoTable(data, COUNTRIES)
+        return data
     # Here, so that an edge with a compiled table never pays for importing maxminddb.
     from fastedge.geo.mmdb import is_mmdb, read_mmdb
 
     if not is_mmdb(data):
-        raise ConfigError("geo database: neither an MMDB nor a table compiled by fastedge.geo.compile")
+        raise ConfigError("neither an MMDB nor a table compiled by fastedge.geo.compile")
     found = read_mmdb(data)
-    return GeoTable(compile_table(found.v4, found.v6, built=found.built, source=found.source), COUNTRIES)
+    return compile_table(found.v4, found.v6, built=found.built, source=found.source)
 
 
 def compile_table(v4: Iterable[tuple[int, str]], v6: Iterable[tuple[int, str]], *, built: int, source: str) -> bytes:

@@ -196,11 +196,12 @@ def test_date_and_name_come_from_the_metadata() -> None:
 @pytest.mark.parametrize(
     ("metadata", "problem"),
     [
-        ({"ip_version": 5}, "ip_version 5"),
+        ({"ip_version": 5}, "ip_version is neither 4 nor 6"),
         ({"node_count": 10**6}, "damaged"),
         ({"node_count": "many"}, "damaged"),
         ({"record_size": 25}, "damaged"),
         ({"record_size": None}, "damaged"),
+        ({"languages": None, "one\ntwo": 1}, "damaged: TypeError: [^\n]*$"),
         ({"build_epoch": "today"}, "build_epoch"),
         ({"build_epoch": 2**64}, "unix seconds"),
         ({"database_type": ""}, "0 bytes"),

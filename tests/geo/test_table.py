@@ -63,11 +63,11 @@ def test_date_that_is_none_is_refused(built: int) -> None:
 
 def test_bytes_of_neither_kind_are_refused() -> None:
     for data in (b"", b"country,code\n", bytes(1000)):
-        with pytest.raises(ConfigError, match="neither an MMDB nor a table"):
-            load(data)
+        with pytest.raises(ConfigError, match=r"^country\.mmdb: neither an MMDB nor a table"):
+            load(data, "country.mmdb")
 
 
 def test_file_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastedge.geo.table.geo_database_mb_max", 0)
-    with pytest.raises(ConfigError, match="expected at most 0 MiB"):
+    monkeypatch.setattr("fastedge.geo.table.geo_bytes_max", 0)
+    with pytest.raises(ConfigError, match="expected at most 0"):
         load(b"x")
