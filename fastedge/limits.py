@@ -83,3 +83,9 @@ policy_error_chars_max = 200  # of the text of an exception that a policy raised
 
 # --- who the client is -----------------------------------------------------------------------------------------------
 forwarded_elements_max = 32  # hops walked in X-Forwarded-For or Forwarded, from the right
+# --- geo -------------------------------------------------------------------------------------------------------------
+geo_ranges_max = 16_000_000  # for each address family
+geo_tree_visits_max = 64_000_000  # steps through an MMDB's search tree before it is called corrupt
+geo_countries_max = 256  # a range's country is one byte
+geo_source_bytes_max = 256
+geo_error_chars_max = 200  # of what a damaged MMDB makes its reader say

@@ -1,0 +1,1 @@
+# Python face only: a database is flattened once, when it is loaded.
