@@ -89,3 +89,16 @@ geo_tree_visits_max = 64_000_000  # steps through an MMDB's search tree before i
 geo_countries_max = 256  # a range's country is one byte
 geo_source_bytes_max = 256
 geo_error_chars_max = 200  # of what a damaged MMDB makes its reader say
+# --- tokens and keys (RFC 7519, RFC 8725) ----------------------------------------------------------------------------
+token_bytes_max = 8 * 1024  # a compact JWS; a longer one is refused before any work
+token_claim_depth_max = 16  # arrays and objects inside one another
+token_leeway_s_max = 600
+token_claim_field_bytes_max = 4 * 1024  # a claim as a field towards the origin
+token_cache_entries_max = 1_000_000  # for each bound JwtAuth of a worker
+token_cache_mb_max = 64  # tokens and their claims, for each bound JwtAuth of a worker
+token_cache_sweep_max = 64  # entries that one insertion looks at before it gives up being fair
+secret_bytes_min = 32  # HS256: as long as its hash (RFC 7518 §3.2)
+rsa_key_bits_min = 2048  # RFC 7518 §3.3
+rsa_key_bits_max = 8192  # a check's cost grows with the square
+key_file_bytes_max = 1024 * 1024
+keys_max = 1024  # in one set

@@ -1,0 +1,392 @@
+"""Invariant: without a valid token no request passes, and what an origin hears of claims comes from a token alone."""
+
+import base64
+import hmac
+import json
+import tracemalloc
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastedge import CONTINUE, Context, Pipeline, Plan, Request, Response
+from fastedge._core.jwtgate import JwtGate
+from fastedge.errors import ConfigError, StageError
+from fastedge.identity.keys import KeySet
+from fastedge.stages.jwt_auth import JwtAuth
+
+NOW = 1_800_000_000.0
+SECRET = b"an HMAC secret of 32 bytes, just"
+CLAIMS = {"iss": "https://id.shop.example", "aud": "shop", "sub": "ann", "exp": NOW + 600}
+
+
+def b64(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+def make(*, secret: bytes = SECRET, **changes: Any) -> str:
+    claims = {name: value for name, value in {**CLAIMS, **changes}.items() if value is not None}
+    signing_input = b64(b'{"alg":"HS256"}') + b"." + b64(json.dumps(claims).encode())
+    return (signing_input + b"." + b64(hmac.digest(secret, signing_input, "sha256"))).decode()
+
+
+def snapshot(secret: bytes = SECRET) -> SimpleNamespace:
+    return SimpleNamespace(keys={"shop": KeySet.from_secret(secret)}, tables={}, origins=set(), geo=None)
+
+
+def gate(**options: Any) -> JwtGate:
+    return JwtAuth(**{"issuer": "https://id.shop.example", "audience": "shop", "keys": "shop", **options}).bind(
+        snapshot()
+    )
+
+
+def ask(
+    bound: JwtGate, authorization: str | None = None, *, now: float = NOW, method: str = "GET", headers: Any = ()
+) -> tuple[Any, Context]:
+    lines = list(headers) + ([] if authorization is None else [("Authorization", authorization)])
+    ctx = Context(now=now)
+    return bound.decide(Request(method, "/", lines), ctx), ctx
+
+
+def refusal(bound: JwtGate, authorization: str | None = None, **more: Any) -> tuple[int, str, str]:
+    """(status, challenge, reason), after checking what is true of every refusal."""
+    verdict, ctx = ask(bound, authorization, **more)
+    assert isinstance(verdict, Response)
+    assert ctx.claims == {} and ctx.plan.header_edits == []
+    assert verdict.headers["cache-control"] == "no-store"
+    assert verdict.body in (b"Unauthorized\n", b"Bad Request\n")
+    return verdict.status, verdict.headers["www-authenticate"], ctx.notes["JwtAuth"]
+
+
+INVALID = 'Bearer realm="edge", error="invalid_token"'
+
+# --- passing ---------------------------------------------------------------------------------------------------------
+
+
+def test_valid_token_passes_with_its_claims() -> None:
+    bound = gate()
+    for _ in range(3):  # first sight, then from the table
+        verdict, ctx = ask(bound, "Bearer " + make())
+        assert verdict is CONTINUE
+        assert ctx.claims == CLAIMS
+        assert ctx.plan.header_edits == [("authorization", None, True)]
+        assert ctx.plan.is_storable
+    assert (bound.tokens.hits, bound.tokens.misses, len(bound.tokens)) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("scheme", ["bearer ", "BEARER ", "bEaReR  ", "Bearer     "])
+def test_scheme_is_read_in_any_case(scheme: str) -> None:
+    assert ask(gate(), scheme + make())[0] is CONTINUE
+
+
+def test_token_is_forwarded_only_on_request() -> None:
+    _, ctx = ask(gate(forward_token=True), "Bearer " + make())
+    assert ctx.plan.header_edits == []
+
+
+def test_claims_are_read_only_for_policies() -> None:
+    bound = gate()
+    _, ctx = ask(bound, "Bearer " + make(roles=["a"], org={"id": 1}))
+    with pytest.raises(TypeError):
+        ctx.claims["sub"] = "root"  # type: ignore[index]
+    with pytest.raises(TypeError):
+        ctx.claims["org"]["id"] = 2
+    assert ctx.claims["roles"] == ("a",)
+
+
+def test_pipeline_runs_the_gate() -> None:
+    pipeline = Pipeline(JwtAuth(issuer="https://id.shop.example", audience="shop", keys="shop"))
+    (hook,) = pipeline.bind(snapshot()).hooks()
+    assert (hook.stage, hook.name, hook.fail_open) == ("JwtAuth", "on_request", False)
+
+
+# --- refusing --------------------------------------------------------------------------------------------------------
+
+
+def test_no_credentials_are_challenged_without_an_error() -> None:
+    for authorization in (None, "Basic YTpi", "", "Bearerx abc", "Beare", 'Digest username="x"', "Bear er x"):
+        assert refusal(gate(), authorization) == (401, 'Bearer realm="edge"', "missing")
+
+
+def test_realm_is_in_the_challenge() -> None:
+    assert refusal(gate(realm="the shop, EU"))[1] == 'Bearer realm="the shop, EU"'
+
+
+def test_several_authorization_fields_are_a_bad_request() -> None:
+    good = ("authorization", "Bearer " + make())
+    for other in (good, ("Authorization", "Basic YTpi"), ("AUTHORIZATION", "")):
+        for lines in ([good, other], [other, good]):
+            status, challenge, reason = refusal(gate(), headers=lines)
+            assert (status, reason) == (400, "several")
+            assert challenge == 'Bearer realm="edge", error="invalid_request"'
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        ("", "malformed"),
+        ("abc", "malformed"),
+        (make() + " ", "ok"),  # white space around a field value is not part of it
+        (make() + "=", "malformed"),
+        (make() + " " + make(), "malformed"),
+        (make() + ", Bearer " + make(), "malformed"),
+        ("\t" + make(), "malformed"),
+        ("a" * 8193, "too_large"),
+        (make(secret=b"another secret of 32 bytes ....."), "signature"),
+        (make(exp=NOW), "ok"),
+        (make(exp=NOW - 30), "expired"),
+        (make(nbf=NOW + 31), "not_yet"),
+        (make(iss="https://id.other.example"), "issuer"),
+        (make(aud="other"), "audience"),
+        (make(exp=None), "missing_claim"),
+        (make(exp="never"), "invalid_claim"),
+        (make(deep=json.loads("[" * 20 + "]" * 20)), "malformed"),
+    ],
+)
+def test_bad_token_is_refused_with_its_reason_in_the_log_only(token: str, reason: str) -> None:
+    if reason == "ok":
+        assert ask(gate(), "Bearer " + token)[0] is CONTINUE
+    else:
+        assert refusal(gate(), "Bearer " + token) == (401, INVALID, reason)
+
+
+def test_response_hooks_cannot_edit_the_next_refusal() -> None:
+    bound = gate()
+    first, _ = ask(bound)
+    first.headers.set("www-authenticate", "none")
+    assert refusal(bound)[1] == 'Bearer realm="edge"'
+
+
+def test_token_is_refused_from_the_moment_it_expires_although_it_was_seen() -> None:
+    bound = gate(leeway_s=5)
+    authorization = "Bearer " + make(exp=NOW + 10, nbf=NOW)
+    assert ask(bound, authorization, now=NOW + 14.9)[0] is CONTINUE
+    assert len(bound.tokens) == 1
+    assert refusal(bound, authorization, now=NOW + 15) == (401, INVALID, "expired")
+    assert refusal(bound, authorization, now=NOW - 5.1) == (401, INVALID, "not_yet")
+    assert ask(bound, authorization, now=NOW - 5)[0] is CONTINUE
+
+
+def test_no_near_equal_token_passes_after_the_good_one_was_seen() -> None:
+    bound = gate()
+    token = make()
+    assert ask(bound, "Bearer " + token)[0] is CONTINUE
+    for position in range(len(token)):
+        for replacement in ("A", "b", "-", ".", "="):
+            near = token[:position] + replacement + token[position + 1 :]
+            if near != token:
+                assert refusal(bound, "Bearer " + near)[0] == 401
+    assert len(bound.tokens) == 1
+
+
+@given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=60))
+def test_no_field_value_passes_or_raises(value: str) -> None:
+    assert refusal(gate(), value)[0] == 401
+    assert refusal(gate(), "Bearer " + value)[0] == 401
+
+
+def test_new_keys_start_with_an_empty_table() -> None:
+    stage = JwtAuth(issuer="https://id.shop.example", audience="shop", keys="shop")
+    old, authorization = stage.bind(snapshot()), "Bearer " + make()
+    assert ask(old, authorization)[0] is CONTINUE
+    new = stage.bind(snapshot(b"the next secret of 32 bytes ...."))
+    assert refusal(new, authorization) == (401, INVALID, "signature")
+
+
+# --- preflights ------------------------------------------------------------------------------------------------------
+
+PREFLIGHT = [("origin", "https://a.example"), ("access-control-request-method", "PUT")]
+
+
+def test_preflight_passes_only_where_it_is_allowed() -> None:
+    assert refusal(gate(), method="OPTIONS", headers=PREFLIGHT)[2] == "missing"
+    bound = gate(allow_preflight=True, forward_claims={"sub": "x-user"})
+    verdict, ctx = ask(bound, "Bearer junk", method="OPTIONS", headers=[*PREFLIGHT, ("x-user", "root")])
+    assert verdict is CONTINUE
+    assert ctx.claims == {}
+    assert ctx.plan.header_edits == [("authorization", None, True), ("x-user", None, True)]
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [("GET", PREFLIGHT), ("OPTIONS", PREFLIGHT[:1]), ("OPTIONS", PREFLIGHT[1:]), ("options", PREFLIGHT)],
+)
+def test_what_is_no_preflight_needs_a_token(method: str, headers: Any) -> None:
+    assert refusal(gate(allow_preflight=True), method=method, headers=headers)[2] == "missing"
+
+
+# --- claims to the origin --------------------------------------------------------------------------------------------
+
+
+def test_forwarded_claim_is_for_this_client_alone() -> None:
+    bound = gate(forward_claims={"sub": "X-User", "roles": "x-roles"})
+    for _ in range(2):
+        _, ctx = ask(bound, "Bearer " + make(roles=["a", "b"]))
+        assert ctx.plan.header_edits == [
+            ("authorization", None, True),
+            ("x-user", "ann", False),
+            ("x-roles", '["a","b"]', False),
+        ]
+        assert ctx.plan.unstorable_reason == "private"
+
+
+def test_keyed_claim_leaves_the_answer_storable() -> None:
+    bound = gate(forward_claims={"sub": "x-user", "tier": "x-tier"}, key_claims=["tier"])
+    _, ctx = ask(bound, "Bearer " + make(sub=None, tier="gold"))
+    assert ctx.plan.header_edits == [("authorization", None, True), ("x-user", None, True), ("x-tier", "gold", True)]
+    assert ctx.plan.is_storable
+    _, ctx = ask(bound, "Bearer " + make(tier="gold"))
+    assert not ctx.plan.is_storable
+
+
+def test_forged_field_is_dropped_although_the_claim_is_absent() -> None:
+    bound = gate(forward_claims={"email": "x-email"})
+    _, ctx = ask(bound, "Bearer " + make(), headers=[("X-Email", "root@shop.example")])
+    assert ("x-email", None, True) in ctx.plan.header_edits
+
+
+@pytest.mark.parametrize(
+    ("field", "forged", "dropped"),
+    [
+        ("x-user-id", "x_user_id", True),
+        ("x-user-id", "X_User-Id", True),
+        ("x-user-id", "x-user_ix", False),
+        ("x_user", "x-user", True),
+        ("x_user-id", "x-user_id", True),
+        ("x-user-id", "accept-en", False),
+    ],
+)
+def test_forged_lookalike_is_dropped(field: str, forged: str, dropped: bool) -> None:
+    bound = gate(forward_claims={"sub": field}, allow_preflight=True)
+    _, ctx = ask(bound, "Bearer " + make(), headers=[(forged, "root")])
+    assert ((forged.lower(), None, True) in ctx.plan.header_edits) == dropped
+    _, ctx = ask(bound, method="OPTIONS", headers=[*PREFLIGHT, (forged, "root")])
+    assert ((forged.lower(), None, True) in ctx.plan.header_edits) == dropped
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.integers() | st.lists(st.booleans(), max_size=3)
+)
+def test_no_claim_breaks_out_of_its_field(value: Any) -> None:
+    _, ctx = ask(gate(forward_claims={"name": "x-name"}), "Bearer " + make(name=value))
+    ((name, text, _),) = ctx.plan.header_edits[1:]
+    assert name == "x-name" and text is not None
+    assert all(" " <= character <= "~" for character in text)
+
+
+def test_claim_too_long_for_a_field_is_refused() -> None:
+    bound = gate(forward_claims={"name": "x-name"})
+    assert ask(bound, "Bearer " + make(name="a" * 4096))[0] is CONTINUE
+    assert refusal(bound, "Bearer " + make(name="a" * 4097)) == (401, INVALID, "too_large")
+    assert refusal(bound, "Bearer " + make(name="\u00e9" * 700)) == (401, INVALID, "too_large")
+
+
+@given(st.sampled_from(["sub", "tier"]), st.sampled_from([(), ("tier",), ("sub", "tier")]))
+def test_two_users_share_an_answer_only_if_the_origin_heard_the_same(claim: str, keyed: tuple[str, ...]) -> None:
+    bound = gate(forward_claims={"sub": "x-user", "tier": "x-tier"}, key_claims=keyed)
+    plans: list[Plan] = []
+    for value in ("one", "two"):
+        _, ctx = ask(bound, "Bearer " + make(**{"sub": None, claim: value}))
+        plans.append(ctx.plan)
+    heard = [[(name, value) for name, value, _ in plan.header_edits] for plan in plans]
+    key = [[edit for edit in plan.header_edits if edit[2]] for plan in plans]
+    assert heard[0] != heard[1]
+    assert key[0] != key[1] or not any(plan.is_storable for plan in plans)
+
+
+# --- bounds ----------------------------------------------------------------------------------------------------------
+
+
+def test_table_of_tokens_is_bounded() -> None:
+    bound = gate(cache_tokens=10)
+    for number in range(50):
+        assert ask(bound, "Bearer " + make(jti=str(number)))[0] is CONTINUE
+    assert len(bound.tokens) == 10
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {},
+        {"text": "x" * 4000},
+        {"text": "x" * 3000 + "\U0001f600"},
+        {str(i): i + 0.5 for i in range(250)},
+        {"nested": [[] for _ in range(900)]},
+        {"nested": [{"k": 1.5} for _ in range(400)]},
+        {"nested": ["é"] * 400},
+    ],
+)
+def test_cost_of_a_token_is_an_upper_bound(extra: dict[str, Any]) -> None:
+    bound = gate(cache_tokens=1, forward_claims={"sub": "x-user"})
+    authorizations = ["Bearer " + make(**extra, jti=str(number)) for number in range(2)]
+    ask(bound, authorizations[0])
+    bound.tokens.clear()
+    request, ctx = Request("GET", "/", {"authorization": authorizations[1]}), Context(now=NOW)
+    tracemalloc.start()
+    try:
+        assert bound.decide(request, ctx) is CONTINUE
+        del ctx
+        assert tracemalloc.get_traced_memory()[0] <= bound.tokens.bytes_used
+    finally:
+        tracemalloc.stop()
+
+
+# --- options ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"issuer": None}, "issuer=...): say whom to accept, or require_issuer=False"),
+        ({"audience": None}, "audience=...): say whom to accept, or require_audience=False"),
+        ({"issuer": ""}, "issuer=...): a text"),
+        ({"issuer": []}, "issuer=...): an empty list"),
+        ({"audience": ["a", 5]}, "audience=...): a text"),
+        ({"audience": 5}, "audience=...): a list of texts"),
+        ({"keys": ""}, "keys=...): a text"),
+        ({"algorithms": ["none"]}, "algorithms=...): 'none' is none of HS256, RS256"),
+        ({"algorithms": "HS256"}, "algorithms=...): a list of texts"),
+        ({"algorithms": []}, "algorithms=...): an empty list"),
+        ({"leeway_s": -1}, "leeway_s=...): a number from 0 to 600"),
+        ({"leeway_s": 601}, "leeway_s=...): a number from 0 to 600"),
+        ({"leeway_s": float("nan")}, "leeway_s=...): a number from 0 to 600"),
+        ({"leeway_s": True}, "leeway_s=...): a number from 0 to 600"),
+        ({"realm": 'a"b'}, "realm=...): printable ASCII"),
+        ({"realm": "a\nb"}, "realm=...): printable ASCII"),
+        ({"allow_preflight": "no"}, "allow_preflight=...): True or False"),
+        ({"require_expiry": 1}, "require_expiry=...): True or False"),
+        ({"forward_claims": ["sub"]}, "forward_claims=...): {\"claim\": \"field\"}"),
+        ({"forward_claims": {"sub": "x user"}}, "forward_claims=...): 'x user' is not a field name"),
+        ({"forward_claims": {"sub": "host"}}, "forward_claims=...): host is written by the edge"),
+        ({"forward_claims": {"sub": "Authorization"}}, "forward_claims=...): two things cannot both be 'authorization'"),
+        ({"forward_claims": {"sub": "x", "jti": "X"}}, "forward_claims=...): two things cannot both be 'x'"),
+        ({"forward_claims": {"sub": 5}}, "forward_claims=...): a text"),
+        ({"key_claims": ["sub"]}, "key_claims=...): 'sub' is not in forward_claims"),
+        ({"required": "sub"}, "required=...): a list of texts"),
+        ({"cache_tokens": 0}, "cache_tokens=...): a number from 1 to 1000000"),
+    ],
+)  # fmt: skip
+def test_wrong_option_is_named(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        gate(**options)
+    assert str(caught.value).startswith("JwtAuth(") and problem in str(caught.value)
+
+
+def test_unknown_key_name_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"there is no \[keys.store\]; known: shop"):
+        gate(keys="store")
+
+
+def test_algorithms_that_the_keys_cannot_do_are_refused_when_bound() -> None:
+    with pytest.raises(ConfigError, match=r"the keys 'shop' can verify HS256 only"):
+        gate(algorithms=["RS256"])
+
+
+def test_two_gates_in_a_row_are_an_error_and_let_nobody_in() -> None:
+    ctx = Context(now=NOW)
+    request = Request("GET", "/", {"authorization": "Bearer " + make()})
+    assert gate().decide(request, ctx) is CONTINUE
+    with pytest.raises(StageError, match="claims are known already"):
+        gate().decide(request, ctx)
