@@ -80,3 +80,21 @@ cache_memory_mb_max = 1024 * 1024
 cache_disk_mb = 4096  # the tier that all workers share
 cache_disk_mb_max = 64 * 1024 * 1024
 policy_error_chars_max = 200  # of the text of an exception that a policy raised
+# --- redirect tables (routing) ---------------------------------------------------------------------------------------
+redirect_rows_max = 1_000_000
+redirect_patterns_max = 1_000  # rows with a `*` inside: they are tried one after the other
+redirect_wildcards_max = 9  # in one source: `$1` to `$9`
+redirect_source_bytes_max = 2 * 1024
+redirect_pattern_bytes_max = 256
+redirect_target_bytes_max = 2 * 1024
+redirect_location_bytes_max = 16 * 1024  # with what is carried over; a longer one is no redirect
+redirect_table_bytes_max = 1024 * 1024 * 1024  # texts of one table in memory
+redirect_errors_max = 20  # told of one file
+redirect_chain_max = 20  # redirects on end that clients follow
+
+# --- experiments (routing) -------------------------------------------------------------------------------------------
+experiment_buckets = 10_000
+experiment_variants_max = 64
+experiment_name_bytes_max = 64
+experiment_key_bytes_max = 4 * 1024  # of a cookie or a claim; a longer one is as good as none
+experiment_cookie_max_age_s = 90 * 86_400
