@@ -4,6 +4,8 @@ Never lets a target through that a client's own bytes could turn to another host
 """
 
 cimport cython
+from cpython.dict cimport PyDict_GetItem
+from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.string cimport memchr
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
@@ -18,6 +20,8 @@ from fastedge.limits import (
 assert redirect_wildcards_max == CAPTURES
 cdef enum:
     TARGET_BYTES = 2048
+    KEEP = 1
+    DROP = 2
     HOST_BYTES = 253  # RFC 1035 §2.3.4, without the last dot
 assert redirect_target_bytes_max == TARGET_BYTES
 cdef Py_ssize_t SOURCE_MAX = redirect_source_bytes_max
@@ -25,7 +29,7 @@ cdef Py_ssize_t PATTERN_MAX = redirect_pattern_bytes_max
 cdef Py_ssize_t ERRORS_MAX = redirect_errors_max
 
 cdef dict STATUSES = {key: status for status in (301, 302, 303, 307, 308) for key in (status, str(status))}
-cdef dict QUERIES = {"": True, "keep": True, "drop": False}
+cdef dict QUERIES = {"": KEEP, "keep": KEEP, "drop": DROP}
 STATUSES[""] = 301
 
 
@@ -54,14 +58,12 @@ cdef class RedirectBuilder:
         problem = read_target(target, &row, target_text)
         if problem is not None:
             return self.refuse(line, "target", problem)
-        known = STATUSES.get(status) if type(status) is str or type(status) is int else None
-        if known is None:
+        row.status = <uint16_t> choice(STATUSES, status)
+        if row.status == 0:
             return self.refuse(line, "status", f"expected 301, 302, 303, 307 or 308, found {shown(status)}")
-        row.status = known
-        known = QUERIES.get(query) if type(query) is str else None
-        if known is None:
+        row.keep_query = choice(QUERIES, query) == KEEP
+        if choice(QUERIES, query) == 0:
             return self.refuse(line, "query", f"expected keep or drop, found {shown(query)}")
-        row.keep_query = known
         return self.table.append(row, host_text, path, target_text)
 
     def problem(self, Py_ssize_t line, str column not None, str text not None):
@@ -88,6 +90,15 @@ cdef class RedirectBuilder:
         return table
 
 
+cdef inline int choice(dict choices, object cell) except -1:
+    """What a cell chooses; 0 if it is none of the choices."""
+    cdef PyObject* found
+    if type(cell) is not str and type(cell) is not int:
+        return 0
+    found = PyDict_GetItem(choices, cell)
+    return 0 if found == NULL else <int> <object> found
+
+
 cdef str contradiction(RedirectTable table, Py_ssize_t number, Py_ssize_t earlier, str unit):
     described = table.describe(number)
     return f"{shown(described[2] + described[3])} is in {unit} {table.rows[earlier].line} already, and goes elsewhere"
@@ -107,7 +118,7 @@ cdef str read_source(object source, Row* row, char* host, const char** path):
     if size > SOURCE_MAX:
         return f"is {size} bytes long, at most {SOURCE_MAX}"
     path[0] = <const char*> memchr(text, c"/", size)
-    if path[0] == NULL or b"://" in text[:size]:
+    if path[0] == NULL or (path[0] > text and (path[0] - 1)[0] == c":"):
         return f"expected a path like /old or a host and a path like shop.example/old, found {shown(source)}"
     host_size = path[0] - text
     path_size = size - host_size

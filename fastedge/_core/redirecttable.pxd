@@ -49,6 +49,7 @@ cdef class RedirectTable:
 
     cdef int append(self, Row row, const char* host, const char* path, const char* target) except -1
     cdef int index(self) except -1
+    cdef bint may_lead_on(self, Py_ssize_t number, bint absolute) noexcept nogil
     cdef Py_ssize_t claim(self, Py_ssize_t number) noexcept nogil
     cdef void match(
         self, const char* host, Py_ssize_t host_size, const char* path, Py_ssize_t path_size, Match* found

@@ -6,7 +6,7 @@ Never changes once it is indexed, and never lets what a client sent choose the h
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Realloc
-from libc.string cimport memcmp, memcpy, memmove
+from libc.string cimport memchr, memcmp, memcpy, memmove
 
 from fastedge._core.wildcard cimport matches
 
@@ -73,7 +73,11 @@ cdef class RedirectTable:
             raise IndexError(number)
         return self.describe(number)
 
-    def rows_with_hosts(self):
+    def leading_on(self, bint absolute):
+        """Numbers of the rows whose target may be redirected again; `absolute` counts targets at named hosts too."""
+        return [number for number in range(self.size) if self.may_lead_on(number, absolute)]
+
+    def hosts(self):
         """The hosts that rows name, as a frozenset."""
         cdef Py_ssize_t i
         cdef set hosts = set()
@@ -157,6 +161,18 @@ cdef class RedirectTable:
             self.patterns[self.pattern_count] = <uint32_t> number
             self.pattern_count += 1
         return -1
+
+    cdef bint may_lead_on(self, Py_ssize_t number, bint absolute) noexcept nogil:
+        cdef Match found
+        cdef Row* row = &self.rows[number]
+        cdef const char* host = self.arena + row.text
+        cdef const char* target = host + row.host_size + row.path_size
+        cdef const char* query
+        if row.kind != EXACT or target[0] != c"/":
+            return absolute or target[0] == c"/"
+        query = <const char*> memchr(target, c"?", row.query_at)
+        self.match(host, row.host_size, target, row.query_at if query == NULL else query - target, &found)
+        return found.row >= 0
 
     # --- asked on every request ------------------------------------------------------------------------------------
 

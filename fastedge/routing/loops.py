@@ -39,11 +39,11 @@ def find_loops(table: RedirectTable, hosts: Collection[str] = ()) -> list[Loop]:
     `hosts` are names that reach this table: an absolute target at one of them, or at a host that a row names, is
     followed too. Neither the query nor the scheme of a URL can end a loop, so they are not looked at.
     """
-    known = frozenset(hosts) | table.rows_with_hosts()
+    known = frozenset(hosts) | table.hosts()
     followed: set[Url] = set()
     endless: set[int] = set()
     loops = []
-    for number in range(len(table)):
+    for number in table.leading_on(bool(known)):
         loop = _walk(table, known, _start(table, number), followed, endless)
         if loop is not None:
             loops.append(loop)

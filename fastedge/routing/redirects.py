@@ -35,15 +35,21 @@ def table_of(rows: Iterable[Row], name: str = "rows") -> RedirectTable:
 
 def _read_csv(name: str, data: bytes) -> RedirectTable:
     builder = RedirectBuilder("line")
-    # csv counts the lines itself, so a comment becomes an empty line rather than none.
-    lines = ("\n" if line.startswith("#") else line for line in io.StringIO(_text(name, data), newline=""))
-    reader = csv.reader(lines, strict=True, skipinitialspace=True)
+    reader = csv.reader(_lines(_text(name, data)), strict=True, skipinitialspace=True)
     try:
         header = [cell.strip() for cell in next(filter(None, reader), [])]
         _check_header(name, reader.line_num, header)
         return _built(name, builder, lambda: _add_cells(builder, reader, header))
     except csv.Error as error:
         raise ConfigError(f"{name}, line {reader.line_num}: is not CSV: {error}") from None
+
+
+def _lines(text: str) -> Iterable[str]:
+    """The lines of a CSV file; a comment becomes an empty line rather than none, since csv counts them itself."""
+    lines = io.StringIO(text, newline="")
+    if not text.startswith("#") and "\n#" not in text and "\r#" not in text:
+        return lines
+    return ("\n" if line.startswith("#") else line for line in lines)
 
 
 def _add_cells(builder: RedirectBuilder, reader: "csv._reader", header: list[str]) -> None:
