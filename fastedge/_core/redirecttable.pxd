@@ -27,6 +27,11 @@ cdef struct Row:
     uint8_t has_query    # the target has a query of its own
     uint8_t carries      # the target has references, as bytes 1 to 9
 
+cdef struct Pattern:
+    uint64_t mask        # of the literal bytes that its path begins with, up to eight
+    uint64_t head        # those bytes
+    Py_ssize_t row
+
 cdef struct Match:
     Py_ssize_t row       # -1: none
     Capture captures[CAPTURES]
@@ -42,13 +47,14 @@ cdef class RedirectTable:
     cdef uint64_t slot_mask
     cdef uint64_t prefix_lengths[LENGTH_WORDS]
     cdef Py_ssize_t prefix_size_max
-    cdef uint32_t* patterns
+    cdef Pattern* patterns
     cdef Py_ssize_t pattern_count
     cdef bint has_any, has_hosts
     cdef readonly str unit
 
     cdef int append(self, Row row, const char* host, const char* path, const char* target) except -1
     cdef int index(self) except -1
+    cdef void claim_pattern(self, Py_ssize_t number, const char* path, Py_ssize_t size) noexcept nogil
     cdef bint may_lead_on(self, Py_ssize_t number, bint absolute) noexcept nogil
     cdef Py_ssize_t claim(self, Py_ssize_t number) noexcept nogil
     cdef void match(
