@@ -24,7 +24,9 @@ def table():
 
 
 @pytest.mark.parametrize(
-    "target", [PATH, "/", "/products/old/shoes/777.html", "/old/500/a/b?q=1"], ids=["miss", "miss-root", "exact", "prefix"]
+    "target",
+    [PATH, "/", "/products/old/shoes/777.html", "/old/500/a/b?q=1"],
+    ids=["miss", "miss-root", "exact", "prefix"],
 )
 def test_hook_with_100_000_rows(benchmark, table, target):
     stage = Redirects("moved").bind(Snapshot({"moved": table}))

@@ -26,7 +26,8 @@ class Loop:
     unit: str = "line"
 
     def __str__(self) -> str:
-        chain = " → ".join(url.replace(_PROBE, "…") for url in (*self.urls, "…" if self.grows else self.urls[0])[:8])
+        urls = (*self.urls, "…" if self.grows else self.urls[0])
+        chain = " → ".join(url.replace(_PROBE, "…") for url in urls[:8])
         lines = ", ".join(map(str, sorted(set(self.lines))[:8]))
         if self.grows:
             return f"{self.unit} {lines}: redirects without end: {chain}"

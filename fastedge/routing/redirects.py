@@ -7,12 +7,16 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import orjson
 
 from fastedge._core.redirectrows import RedirectBuilder
 from fastedge._core.redirecttable import RedirectTable
 from fastedge.errors import ConfigError
+
+if TYPE_CHECKING:
+    import _csv
 
 COLUMNS = ("source", "target", "status", "query")
 Row = Sequence[object] | Mapping[str, object]
@@ -52,7 +56,7 @@ def _lines(text: str) -> Iterable[str]:
     return ("\n" if line.startswith("#") else line for line in lines)
 
 
-def _add_cells(builder: RedirectBuilder, reader: "csv._reader", header: list[str]) -> None:
+def _add_cells(builder: RedirectBuilder, reader: "_csv.Reader", header: list[str]) -> None:
     width = len(header)
     # A column that the file leaves out is the empty cell that each row gets at its end.
     pick = itemgetter(*(header.index(column) if column in header else width for column in COLUMNS))
