@@ -102,3 +102,21 @@ rsa_key_bits_min = 2048  # RFC 7518 §3.3
 rsa_key_bits_max = 8192  # a check's cost grows with the square
 key_file_bytes_max = 1024 * 1024
 keys_max = 1024  # in one set
+# --- redirect tables (routing) ---------------------------------------------------------------------------------------
+redirect_rows_max = 1_000_000
+redirect_patterns_max = 1_000  # rows with a `*` inside: they are tried one after the other
+redirect_wildcards_max = 9  # in one source: `$1` to `$9`
+redirect_source_bytes_max = 2 * 1024
+redirect_pattern_bytes_max = 256
+redirect_target_bytes_max = 2 * 1024
+redirect_location_bytes_max = 16 * 1024  # with what is carried over; a longer one is no redirect
+redirect_table_bytes_max = 1024 * 1024 * 1024  # texts of one table in memory
+redirect_errors_max = 20  # told of one file
+redirect_chain_max = 20  # redirects on end that clients follow
+
+# --- experiments (routing) -------------------------------------------------------------------------------------------
+experiment_buckets = 10_000
+experiment_variants_max = 64
+experiment_name_bytes_max = 64
+experiment_key_bytes_max = 4 * 1024  # of a cookie or a claim; a longer one is as good as none
+experiment_cookie_max_age_s = 90 * 86_400

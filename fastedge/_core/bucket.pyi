@@ -1,0 +1,9 @@
+from collections.abc import Sequence
+from typing import final
+
+@final
+class Buckets:
+    variants: tuple[str, ...]
+    def __init__(self, salt: str, variants: tuple[str, ...], edges: Sequence[int]) -> None: ...
+    def bucket_of(self, key: bytes) -> int: ...
+    def variant_of(self, key: bytes) -> str: ...

@@ -1,0 +1,176 @@
+"""The hooks of `Experiment`: finds the visitor's key, names the variant, and sets the own cookie when it must.
+
+Never repeats what a client sent: a cookie is read and hashed; only ids that were made here are set.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.string cimport memcmp
+
+from fastedge._core.cookies cimport find
+from fastedge._core.fields cimport COOKIE, SET_COOKIE, intern_text, known
+from fastedge._core.message cimport Response
+from fastedge._core.pipeline cimport CONTINUE_, ON_REQUEST, ON_RESPONSE
+
+from fastedge.limits import experiment_key_bytes_max
+
+cdef FieldName _COOKIE_NAME = known(COOKIE)
+cdef FieldName _SET_COOKIE_NAME = known(SET_COOKIE)
+cdef Py_ssize_t KEY_MAX = experiment_key_bytes_max
+cdef bytes _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+cdef const unsigned char* _MAPPED = b"\0\0\0\0\0\0\0\0\0\0\xff\xff"  # RFC 4291 §2.5.5.2
+
+cdef enum:
+    ID_SIZE = 24        # characters of an id: 144 random bits, six in each
+    ID_RANDOM = 18
+    POOL_SIZE = 228 * ID_RANDOM  # one system call for so many new visitors
+
+STICKY = {"cookie": BY_OWN_COOKIE, "cookie:": BY_COOKIE, "claim:": BY_CLAIM, "address": BY_ADDRESS}
+
+
+@cython.final
+cdef class ExperimentStage(NativeStage):
+    def __init__(
+        self, str name not None, Buckets buckets not None, str sticky not None, str of not None, *,
+        str cookie not None, int max_age_s, header, random_bytes,
+    ):
+        """`sticky` is a key of STICKY, `of` the cookie's or claim's name, `header` a field's name or None."""
+        self.hooks = ON_REQUEST if STICKY[sticky] == BY_ADDRESS else ON_REQUEST | ON_RESPONSE
+        self.name = name
+        self.buckets = buckets
+        self.sticky = STICKY[sticky]
+        self.cookie = of.encode()
+        self.claim = of
+        self.own_cookie = cookie.encode()
+        self.fresh_key = f"set-cookie {cookie}"
+        self.attributes = f"; Path=/; Max-Age={max_age_s}; SameSite=Lax; HttpOnly".encode()
+        self.secure_attributes = self.attributes + b"; Secure"
+        self.header = None if header is None else intern_text(header)
+        self.members = tuple(f"{name}={variant}".encode() for variant in buckets.variants)
+        self.random_bytes = random_bytes
+        self.pool = b""
+
+    cdef object request_hook(self, Request request, Context ctx):
+        cdef Key key
+        cdef bytes kept = self.find_key(request, ctx, &key)
+        cdef int index = self.buckets.index(key.at, key.size)
+        if self.header is not None:
+            ctx.plan.edit(self.header, <bytes> self.members[index], False, True)
+        else:
+            ctx.plan.part(b"experiment", <bytes> self.members[index])
+        ctx.set_variant(self.name, <str> self.buckets.variants[index])
+        if ctx.observer is not None:
+            self.explain(ctx, &key, index)
+        return CONTINUE_
+
+    cdef int response_hook(self, Request request, Response response, Context ctx) except -1:
+        """The own cookie, for whoever was given an id by this request."""
+        if ctx._vars is None:
+            return 0
+        fresh = ctx._vars.pop(self.fresh_key, None)
+        if fresh is not None:
+            attributes = self.secure_attributes if request.secure else self.attributes
+            response.fields.append(_SET_COOKIE_NAME, self.own_cookie + b"=" + (<str> fresh).encode() + attributes)
+        return 0
+
+    cdef bytes find_key(self, Request request, Context ctx, Key* key):
+        """What the visitor is known by: the named cookie, claim or address; where that is missing, the own cookie.
+
+        Gives the object that holds the key's bytes, unless that is the request or the context.
+        """
+        cdef bytes kept
+        if self.sticky == BY_ADDRESS:
+            by_address(ctx, key)
+            return None
+        if self.sticky == BY_CLAIM:
+            kept = claim_text(ctx._claims, self.claim)
+            if kept is not None:
+                return held(kept, key)
+        if self.sticky == BY_COOKIE and by_cookie(request, self.cookie, key):
+            return None
+        if by_cookie(request, self.own_cookie, key) and is_id(key):
+            return None
+        return self.own_id(ctx, key)
+
+    cdef bytes own_id(self, Context ctx, Key* key):
+        """A new id, for who has no own cookie or one that was not made here."""
+        # Experiments that share a cookie share the id.
+        fresh = ctx.vars.get(self.fresh_key)
+        if fresh is None:
+            fresh = ctx.vars[self.fresh_key] = self.new_id()
+        return held((<str> fresh).encode(), key)
+
+    cdef str new_id(self):
+        cdef const unsigned char* random
+        cdef char text[ID_SIZE]
+        cdef const char* alphabet = _ALPHABET
+        cdef int i
+        if self.pool_at + ID_RANDOM > len(self.pool):
+            self.pool = self.random_bytes(POOL_SIZE)
+            self.pool_at = 0
+            if len(self.pool) != POOL_SIZE:
+                self.pool = b""
+                raise ValueError(f"random_bytes gave another number of bytes than the {POOL_SIZE} asked for")
+        random = <const unsigned char*> PyBytes_AS_STRING(self.pool) + self.pool_at
+        self.pool_at += ID_RANDOM
+        for i in range(0, ID_RANDOM, 3):
+            text[i // 3 * 4] = alphabet[random[i] >> 2]
+            text[i // 3 * 4 + 1] = alphabet[(random[i] & 3) << 4 | random[i + 1] >> 4]
+            text[i // 3 * 4 + 2] = alphabet[(random[i + 1] & 15) << 2 | random[i + 2] >> 6]
+            text[i // 3 * 4 + 3] = alphabet[random[i + 2] & 63]
+        return text[:ID_SIZE].decode("ascii")
+
+    cdef int explain(self, Context ctx, Key* key, int index) except -1:
+        cdef int bucket = self.buckets.bucket(key.at, key.size)
+        ctx.note(f"Experiment {self.name}", f"bucket {bucket}: {self.buckets.variants[index]}")
+        return 0
+
+
+cdef void by_address(Context ctx, Key* key) noexcept:
+    """IPv4 whole; of IPv6 the /64 that one household has."""
+    cdef bint is_v4 = memcmp(ctx.client_address, _MAPPED, 12) == 0
+    key.at = <const char*> ctx.client_address + (12 if is_v4 else 0)
+    key.size = 4 if is_v4 else 8
+
+
+cdef bytes claim_text(object claims, str name):
+    """A claim that is a text or an integer, as bytes; None where there is no such thing."""
+    cdef bytes text
+    value = None if claims is None else claims.get(name)
+    if type(value) is int:
+        value = str(value)
+    if type(value) is not str:
+        return None
+    text = (<str> value).encode("utf-8", "surrogatepass")
+    return text if 0 < len(text) <= KEY_MAX else None
+
+
+cdef inline bytes held(bytes text, Key* key):
+    key.at = PyBytes_AS_STRING(text)
+    key.size = len(text)
+    return text
+
+
+cdef bint by_cookie(Request request, bytes name, Key* key) noexcept:
+    """The first cookie of that name, in the request's own bytes. Known field names are one object each."""
+    cdef Py_ssize_t i
+    cdef bytes line
+    for i in range(len(request.fields.names)):
+        if request.fields.names[i] is _COOKIE_NAME:
+            line = <bytes> request.fields.values[i]
+            if find(PyBytes_AS_STRING(line), len(line), PyBytes_AS_STRING(name), len(name), &key.at, &key.size):
+                return 0 < key.size <= KEY_MAX
+    return False
+
+
+cdef bint is_id(Key* key) noexcept:
+    """Whether it has the form of an id: anything else was not made here."""
+    cdef Py_ssize_t i
+    cdef char c
+    if key.size != ID_SIZE:
+        return False
+    for i in range(ID_SIZE):
+        c = key.at[i]
+        if not (c"a" <= c <= c"z" or c"A" <= c <= c"Z" or c"0" <= c <= c"9" or c == c"-" or c == c"_"):
+            return False
+    return True

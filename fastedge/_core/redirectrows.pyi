@@ -1,0 +1,13 @@
+from typing import final
+
+from fastedge._core.redirecttable import RedirectTable
+
+@final
+class RedirectBuilder:
+    problems: list[tuple[int, str, str]]
+    problem_count: int
+    unit: str
+    def __init__(self, unit: str = "line") -> None: ...
+    def add(self, line: int, source: object, target: object, status: object = "", query: object = "") -> None: ...
+    def problem(self, line: int, column: str, text: str) -> None: ...
+    def finish(self) -> RedirectTable: ...
