@@ -120,3 +120,8 @@ experiment_variants_max = 64
 experiment_name_bytes_max = 64
 experiment_key_bytes_max = 4 * 1024  # of a cookie or a claim; a longer one is as good as none
 experiment_cookie_max_age_s = 90 * 86_400
+
+# --- a worker --------------------------------------------------------------------------------------------------------
+tick_ms = 50  # how exact time-outs are
+listen_backlog = 4096  # connections that wait to be accepted
+stage_errors_logged_a_second_max = 10

@@ -201,6 +201,11 @@ cdef class ClientConnection(FetchListener):
             if self.transport is not None:
                 self.transport.close()
 
+    def abort(self):
+        """Cuts the connection: what is in flight is lost."""
+        if self.transport is not None:
+            self.transport.abort()
+
     # --- reading ------------------------------------------------------------------------------------------------
 
     cdef int _consume(self, bytes data) except -1:

@@ -1,0 +1,43 @@
+from collections.abc import Callable
+from typing import Any, final
+
+from fastedge._core.proxies import TrustedProxies
+from fastedge.config.schema import Server
+from fastedge.engine import Engine
+from fastedge.origin.fetch import OriginSide
+from fastedge.origin.pool import Pool
+from fastedge.server.timers import Timers
+
+@final
+class Front:
+    engine: Engine
+    pools: dict[str, Pool]
+    trust: TrustedProxies
+    connections: set[ClientConnection]
+    draining: bool
+    def __init__(
+        self,
+        origin_side: OriginSide,
+        timers: Timers,
+        /,
+        *,
+        server: Server,
+        perform: Callable[[Any, Callable[[Any], None]], None],
+        report: Callable[[Exception], None],
+        observer: Any = None,
+    ) -> None: ...
+    def configure(self, server: Server, /) -> None: ...
+    def drain(self) -> None: ...
+
+@final
+class ClientConnection:
+    def __init__(self, front: Front, /) -> None: ...
+    def connection_made(self, transport: Any, /) -> None: ...
+    def data_received(self, data: bytes, /) -> None: ...
+    def eof_received(self) -> bool: ...
+    def pause_writing(self) -> None: ...
+    def resume_writing(self) -> None: ...
+    def connection_lost(self, error: Exception | None, /) -> None: ...
+    def on_timeout(self, kind: int, /) -> None: ...
+    def close(self) -> None: ...
+    def abort(self) -> None: ...

@@ -1,0 +1,140 @@
+"""The data plane of one process: listening sockets, client connections, pools of origin connections, the tick.
+
+It obeys: `start`, `commit` a prepared generation, `drain`. Who tells it so is not its business.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from fastedge.assembly import Prepared
+from fastedge.clock import monotonic
+from fastedge.limits import listen_backlog, stage_errors_logged_a_second_max, tick_ms
+from fastedge.origin.connector import Connector, make_pool
+from fastedge.origin.pool import Pool
+from fastedge.server.connection import ClientConnection, Front
+from fastedge.server.timers import Timers
+
+log = logging.getLogger("fastedge")
+
+
+class Worker:
+    """`observer` counts and logs finished requests; `marker` is the address that a running hook's index is written to;
+    `on_tick` is called every `tick_ms`."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        prepared: Prepared,
+        *,
+        observer: Any = None,
+        marker: int | None = None,
+        on_tick: Callable[[int], None] | None = None,
+    ) -> None:
+        self._loop = loop
+        self._marker = marker
+        self._on_tick = on_tick
+        self._timers = Timers()
+        self._connector = Connector(loop, self._timers)
+        self._servers: list[asyncio.AbstractServer] = []
+        self._errors = _StageErrors()
+        self.front = Front(
+            self._connector.side,
+            self._timers,
+            server=prepared.config.server,
+            perform=self._perform,
+            report=self._errors.report,
+            observer=observer,
+        )
+        self.front.pools = {}
+        self.commit(prepared)
+
+    # --- a generation -------------------------------------------------------------------------------------------
+
+    def commit(self, prepared: Prepared) -> None:
+        """From the next request on `prepared` decides. Unchanged origins keep their connections; nothing is closed
+        under a request in flight."""
+        kept, made = {}, {}
+        for name, origin in prepared.config.origins.items():
+            pool = self.front.pools.get(name)
+            if pool is not None and pool.options == origin:
+                kept[name] = pool
+            else:
+                authorities = prepared.sources.files.get(origin.tls_ca_file) if origin.tls_ca_file else None
+                made[name] = make_pool(name, origin, authorities)
+        gone = {name: pool for name, pool in self.front.pools.items() if name not in kept}
+        if self._marker is not None:
+            for site in prepared.engine.sites():
+                site.pipeline.set_marker(self._marker)
+        self.prepared = prepared
+        self.front.configure(prepared.config.server)
+        self.front.trust = prepared.trust
+        self.front.pools = {**kept, **made}
+        self.front.engine = prepared.engine
+        self._connector.retire(gone)
+
+    @property
+    def pools(self) -> dict[str, Pool]:
+        return self.front.pools
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    async def start(self, sockets: Iterable[socket.socket]) -> None:
+        """Accepts on listening sockets that someone else has opened and keeps."""
+        self._tick()
+        for listening in sockets:
+            serve = self._loop.create_unix_server if listening.family == socket.AF_UNIX else self._loop.create_server
+            server = await serve(lambda: ClientConnection(self.front), sock=listening, backlog=listen_backlog)
+            self._servers.append(server)
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Accepts no more, lets what is in flight end. False when the time ran out and connections were cut."""
+        for server in self._servers:
+            server.close()
+        self.front.drain()
+        deadline = self._loop.time() + timeout_s
+        while self.front.connections and self._loop.time() < deadline:
+            await asyncio.sleep(tick_ms / 1000)
+        drained = not self.front.connections
+        for connection in list(self.front.connections):
+            connection.abort()
+        await self._connector.close(self.front.pools)
+        await asyncio.sleep(0)
+        return drained
+
+    # --- what the front asks for --------------------------------------------------------------------------------
+
+    def _perform(self, step: Callable[[], Any], callback: Callable[[Any], None]) -> None:
+        """A Wait's step, off the loop; its answer, or the exception that it raised, goes to `callback`."""
+        future = self._loop.run_in_executor(None, step)
+        future.add_done_callback(lambda done: callback(done.exception() or done.result()))
+
+    def _tick(self) -> None:
+        self._loop.call_later(tick_ms / 1000, self._tick)
+        now_us = monotonic()
+        if self._on_tick is not None:
+            self._on_tick(now_us)
+        self._timers.tick(now_us)
+
+
+class _StageErrors:
+    """A stage's errors in the error log, with the policy's own traceback; bounded, since a broken stage breaks often."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._logged = 0
+        self._hidden = 0
+
+    def report(self, failure: Exception) -> None:
+        second = monotonic() // 1_000_000
+        if second != self._second:
+            if self._hidden:
+                log.error("%d more stage errors in that second", self._hidden)
+            self._second, self._logged, self._hidden = second, 0, 0
+        if self._logged >= stage_errors_logged_a_second_max:
+            self._hidden += 1
+            return
+        self._logged += 1
+        log.error("%s", failure, exc_info=failure.__cause__)
