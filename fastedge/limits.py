@@ -42,11 +42,11 @@ conditions_max = 64
 # --- seeing it: metrics and the access log ---------------------------------------------------------------------------
 metrics_origins_max = 64  # origins with counters of their own; the others share one more set
 log_line_bytes_max = 4096  # PIPE_BUF on Linux: a write of this much to a pipe is never torn
-log_path_bytes_max = 900  # of a line, escapes counted, as are the four below
-log_query_bytes_max = 500
+log_path_bytes_max = 800  # of a line, escapes counted, as are the four below
+log_query_bytes_max = 450
 log_host_bytes_max = 255
-log_text_bytes_max = 256  # user agent, referrer
-log_map_bytes_max = 320  # notes, variants
+log_text_bytes_max = 224  # user agent, referrer, an error in words
+log_map_bytes_max = 280  # notes, variants
 log_name_bytes_max = 80  # method, site, origin, error, …
 log_batch_bytes = 64 * 1024  # lines gathered before they are handed to the writer
 log_buffer_bytes_max = 1024 * 1024  # gathered when nobody takes them; further lines are dropped
