@@ -20,6 +20,7 @@ cdef class Pool:
     cdef readonly int breaker_failures
     cdef readonly long long breaker_open_us
     cdef object waiting                 # deque of fetches
+    cdef public int index               # its place in the metrics
     cdef readonly bint may_retry
     cdef bytes host                     # the Host to send; None: the client's, b"": the server's own
     cdef int turn

@@ -18,6 +18,7 @@ class Pool:
     options: Any
     servers: list[Server]
     retired: bool
+    index: int
     def __init__(
         self,
         name: str,

@@ -6,6 +6,7 @@ from fastedge._core.wire cimport RequestReader
 from fastedge._core.writer cimport HeadWriter
 from fastedge.engine cimport Engine, Exchange
 from fastedge.origin.fetch cimport Fetch, FetchListener, OriginSide
+from fastedge.server.observer cimport Observer
 from fastedge.server.timers cimport Timer, TimerQueue, Timers
 
 
@@ -19,7 +20,7 @@ cdef class Front:
     cdef HeadWriter writer
     cdef object perform                     # perform(step, callback): runs a Wait's step off the loop
     cdef object report                      # report(failure): a stage's error, for the error log
-    cdef object observer                    # counts and logs each finished request
+    cdef Observer observer
     cdef readonly set connections
     cdef public bint draining
     cdef public int connections_max

@@ -27,6 +27,7 @@ from fastedge.limits import (
 )
 from fastedge.origin.fetch cimport Fetch, FetchListener, OriginSide
 from fastedge.origin.pool cimport Pool
+from fastedge.server.observer cimport Observer, Traffic
 from fastedge.server.timers cimport Timer, Timers
 
 cdef Py_ssize_t INLINE_MAX = inline_body_bytes_max
@@ -61,7 +62,7 @@ cdef class Front:
     each finished request. A reload assigns `engine`, `pools` and `trust` anew.
     """
 
-    def __init__(self, OriginSide origin_side, Timers timers, *, server, perform, report, observer=None):
+    def __init__(self, OriginSide origin_side, Timers timers, *, server, perform, report, Observer observer=None):
         self.origin_side = origin_side
         self.timers = timers
         self.perform = perform
@@ -127,9 +128,13 @@ cdef class ClientConnection(FetchListener):
             self.peer_trusted = self.front.trust.trusts_unix
         if len(self.front.connections) >= self.front.connections_max:
             self.state = CLOSING
+            if self.front.observer is not None:
+                self.front.observer.turned_away()
             transport.abort()
             return
         self.front.connections.add(self)
+        if self.front.observer is not None:
+            self.front.observer.opened()
         self.timer.arm(self.front.idle_queue, IDLE_TIME, monotonic_us())
 
     def data_received(self, bytes data):
@@ -176,7 +181,10 @@ cdef class ClientConnection(FetchListener):
         self._drop_fetch()
         if self.exchange is not None:
             self._account("client_closed")
-        self.front.connections.discard(self)
+        if self in self.front.connections:
+            self.front.connections.remove(self)
+            if self.front.observer is not None:
+                self.front.observer.closed()
         self.timer.owner = None
         self.transport = None
 
@@ -432,6 +440,7 @@ cdef class ClientConnection(FetchListener):
         ))
         self.status_refused = status
         self._account(reason)
+        self.status_refused = 0
         return self._linger()
 
     cdef int _linger(self) except -1:
@@ -464,12 +473,22 @@ cdef class ClientConnection(FetchListener):
 
     cdef int _account(self, str error) except -1:
         """Counts and logs what ended, once."""
-        if self.front.observer is not None:
-            self.front.observer.finished(self, error)
+        cdef Traffic traffic
+        cdef Exchange exchange = self.exchange
+        cdef Fetch fetch = self.fetch if self.last_fetch is None else self.last_fetch
         self.exchange = None
         self.last_fetch = None
-        self.status_refused = 0
-        return 0
+        if self.front.observer is None:
+            return 0
+        traffic.bytes_in = self.bytes_in
+        traffic.bytes_out = self.bytes_out
+        traffic.started_us = self.started_us
+        traffic.status = self.status_refused
+        if exchange is None:
+            return self.front.observer.refused(self.started, self.peer, error, &traffic)
+        if traffic.status == 0 and self.head_sent:
+            traffic.status = 101 if self.state == TUNNEL else exchange.response.code
+        return self.front.observer.replied(exchange, fetch, error, &traffic)
 
     # --- what the fetch says ------------------------------------------------------------------------------------
 

@@ -9,33 +9,35 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from fastedge._core.metrics import extend_origins
 from fastedge.assembly import Prepared
 from fastedge.clock import monotonic
 from fastedge.limits import listen_backlog, stage_errors_logged_a_second_max, tick_ms
 from fastedge.origin.connector import Connector, make_pool
 from fastedge.origin.pool import Pool
 from fastedge.server.connection import ClientConnection, Front
+from fastedge.server.observer import Observer
 from fastedge.server.timers import Timers
 
 log = logging.getLogger("fastedge")
 
 
 class Worker:
-    """`observer` counts and logs finished requests; `marker` is the address that a running hook's index is written to;
-    `on_tick` is called every `tick_ms`."""
+    """`observer` counts and logs finished requests, and its slot of the shared mapping is where a running hook leaves
+    its mark; `on_tick` is called every `tick_ms`."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         prepared: Prepared,
         *,
-        observer: Any = None,
-        marker: int | None = None,
+        observer: Observer | None = None,
         on_tick: Callable[[int], None] | None = None,
     ) -> None:
         self._loop = loop
-        self._marker = marker
+        self._observer = observer
         self._on_tick = on_tick
+        self.origins: tuple[str, ...] = ()
         self._timers = Timers()
         self._connector = Connector(loop, self._timers)
         self._servers: list[asyncio.AbstractServer] = []
@@ -64,10 +66,13 @@ class Worker:
             else:
                 authorities = prepared.sources.files.get(origin.tls_ca_file) if origin.tls_ca_file else None
                 made[name] = make_pool(name, origin, authorities)
+        self.origins = extend_origins(self.origins, prepared.config.origins)
+        for name, pool in (kept | made).items():
+            pool.index = self.origins.index(name)
         gone = {name: pool for name, pool in self.front.pools.items() if name not in kept}
-        if self._marker is not None:
+        if self._observer is not None:
             for site in prepared.engine.sites():
-                site.pipeline.set_marker(self._marker)
+                site.pipeline.set_marker(self._observer.metrics.address_of("marker"))
         self.prepared = prepared
         self.front.configure(prepared.config.server)
         self.front.trust = prepared.trust
@@ -117,6 +122,8 @@ class Worker:
         if self._on_tick is not None:
             self._on_tick(now_us)
         self._timers.tick(now_us)
+        if self._observer is not None:
+            self._observer.flush()
 
 
 class _StageErrors:
