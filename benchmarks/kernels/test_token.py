@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastedge import CONTINUE, Context, Request
 from fastedge._core.jwtgate import JwtGate
 from fastedge._core.tokens import VerifiedTokens
-from fastedge.identity.jwt import Rules, Verified, verify
+from fastedge.identity.jwt import Rules, Verified, Verifier
 from fastedge.identity.keys import KeySet
 from fastedge.stages.jwt_auth import JwtAuth
 
@@ -137,7 +137,7 @@ def _pair(token: bytes) -> tuple[Request, Context]:
 
 
 def test_first_sight_of_hs256(benchmark: Any, tokens: list[bytes]) -> None:
-    assert isinstance(benchmark(verify, tokens[0], KEYS, RULES, NOW), Verified)
+    assert isinstance(benchmark(Verifier(KEYS, RULES).verify, tokens[0], NOW), Verified)
 
 
 def test_first_sight_of_hs256_through_the_gate(benchmark: Any, tokens: list[bytes]) -> None:
@@ -168,7 +168,7 @@ def test_first_sight_of_rs256(benchmark: Any, private: rsa.RSAPrivateKey) -> Non
     body = signing_input("RS256", 1)
     token = body + b"." + b64(private.sign(body, padding.PKCS1v15(), SHA256()))
     keys = KeySet.from_pem(private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    assert isinstance(benchmark(verify, token, keys, RULES, NOW), Verified)
+    assert isinstance(benchmark(Verifier(keys, RULES).verify, token, NOW), Verified)
 
 
 def test_bare_rsa_verify(benchmark: Any, private: rsa.RSAPrivateKey) -> None:

@@ -14,7 +14,7 @@ from fastedge._core.tokens import VerifiedTokens
 from fastedge.errors import ConfigError, StageError
 from fastedge.identity.algorithms import ALGORITHMS
 from fastedge.identity.claims import field_value, read_only
-from fastedge.identity.jwt import Rules, verify
+from fastedge.identity.jwt import Rules, Verifier
 from fastedge.identity.keys import KeySet
 from fastedge.identity.refusal import TokenRefusal
 from fastedge.limits import (
@@ -91,10 +91,10 @@ class JwtAuth:
         )
 
     def _judge(self, keys: KeySet, tokens: VerifiedTokens) -> Callable[[bytes, float], Admission | str]:
-        rules = self._rules(keys)
+        verify = Verifier(keys, self._rules(keys)).verify
 
         def judge(token: bytes, now: float) -> Admission | str:
-            verified = verify(token, keys, rules, now)
+            verified = verify(token, now)
             if isinstance(verified, TokenRefusal):
                 return str(verified.value)
             fields = self._claim_fields(verified.claims)
