@@ -377,6 +377,11 @@ def test_wrong_option_is_named(options: dict[str, Any], problem: str) -> None:
     assert str(caught.value).startswith("JwtAuth(") and problem in str(caught.value)
 
 
+def test_secret_in_the_place_of_a_name_is_not_printed() -> None:
+    with pytest.raises(ConfigError, match=r"keys=\.\.\.\): a text is expected, not bytes$"):
+        gate(keys=SECRET)
+
+
 def test_unknown_key_name_lists_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=r"there is no \[keys.store\]; known: shop"):
         gate(keys="store")
