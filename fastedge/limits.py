@@ -91,6 +91,7 @@ geo_source_bytes_max = 256
 geo_error_chars_max = 200  # of what a damaged MMDB makes its reader say
 # --- tokens and keys (RFC 7519, RFC 8725) ----------------------------------------------------------------------------
 token_bytes_max = 8 * 1024  # a compact JWS; a longer one is refused before any work
+token_headers_learned_max = 64  # encoded headers that a verifier knows by heart
 token_claim_depth_max = 16  # arrays and objects inside one another
 token_leeway_s_max = 600
 token_claim_field_bytes_max = 4 * 1024  # a claim as a field towards the origin

@@ -11,30 +11,32 @@ from fastedge.identity.strict_json import parse_object
 from fastedge.limits import token_bytes_max
 
 
-class Jws(NamedTuple):
+class Header(NamedTuple):
     algorithm: str
     kid: str | None
-    signing_input: bytes  # as it came: what the signature covers (RFC 7515 §5.2)
-    payload: bytes
-    signature: bytes
 
 
-def parse(token: bytes) -> Jws | TokenRefusal:
-    """The parts of a compact serialisation, nothing verified; or why it is none."""
+def split(token: bytes) -> tuple[bytes, bytes, bytes, bytes] | TokenRefusal:
+    """(signing input, header, payload, signature) of a compact serialisation, still encoded; or why it is none.
+
+    The signing input is what the signature covers, the first two parts as they came (RFC 7515 §5.2).
+    """
     if len(token) > token_bytes_max:
         return TokenRefusal.TOO_LARGE
-    parts = token.split(b".", 3)
-    if len(parts) != 3:
-        return TokenRefusal.MALFORMED
-    header_json, payload, signature = decode(parts[0]), decode(parts[1]), decode(parts[2])
-    if header_json is None or payload is None or signature is None:
-        return TokenRefusal.MALFORMED
-    header = parse_object(header_json)
+    signing_input, _, signature = token.rpartition(b".")
+    header, dot, payload = signing_input.partition(b".")
+    return (signing_input, header, payload, signature) if dot else TokenRefusal.MALFORMED
+
+
+def parse_header(part: bytes) -> Header | TokenRefusal:
+    """What an encoded header says about the signature; or why nothing can be made of it."""
+    raw = decode(part)
+    header = None if raw is None else parse_object(raw)
     if header is None:
         return TokenRefusal.MALFORMED
     if "crit" in header or "b64" in header:  # RFC 7797 §6: `b64` without `crit` is no better
         return TokenRefusal.CRITICAL
     algorithm, kid = header.get("alg"), header.get("kid")
-    if type(algorithm) is not str or not (kid is None or type(kid) is str):
+    if not isinstance(algorithm, str) or not (kid is None or isinstance(kid, str)):
         return TokenRefusal.MALFORMED
-    return Jws(algorithm, kid, token[: -len(parts[2]) - 1], payload, signature)
+    return Header(algorithm, kid)

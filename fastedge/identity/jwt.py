@@ -5,12 +5,17 @@ Never raises for what a client sent, and never lets the token choose how it is c
 
 from dataclasses import dataclass
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
+from msgspec import Struct
+
+from fastedge._core.base64url import decode
 from fastedge.identity import jws
+from fastedge.identity.algorithms import Check
 from fastedge.identity.keys import KeySet
 from fastedge.identity.refusal import TokenRefusal
 from fastedge.identity.strict_json import parse_object
+from fastedge.limits import token_headers_learned_max
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Rules:
     required: tuple[str, ...] = ()
 
 
-class Verified(NamedTuple):
+class Verified(Struct, frozen=True):
     """A token's claims and the time in which they hold: not_before <= now < expires, leeway included."""
 
     claims: dict[str, Any]
@@ -35,29 +40,57 @@ class Verified(NamedTuple):
     expires: float
 
 
-def verify(token: bytes, keys: KeySet, rules: Rules, now: float) -> Verified | TokenRefusal:
-    """The claims of a token that `keys` signed and `rules` accept at `now` (Unix seconds); or why not."""
-    parts = jws.parse(token)
-    if isinstance(parts, TokenRefusal):
-        return parts
-    if parts.algorithm not in rules.algorithms:
-        return TokenRefusal.ALGORITHM
-    key = keys.choose(parts.algorithm, parts.kid)
-    if key is None:
-        return TokenRefusal.NO_KEY
-    if not key.checks[parts.algorithm](parts.signing_input, parts.signature):
-        return TokenRefusal.SIGNATURE
-    claims = parse_object(parts.payload)
-    if claims is None:
-        return TokenRefusal.MALFORMED
-    return _check_parties(claims, rules) or _check_times(claims, rules, now)
+class Verifier:
+    """One key set and one set of rules. Immutable, but for a memo of the headers under which signatures were good."""
+
+    __slots__ = ("_checks", "_keys", "_rules")
+
+    def __init__(self, keys: KeySet, rules: Rules) -> None:
+        self._keys = keys
+        self._rules = rules
+        # Issuers write a handful of headers. Only a header that came with a good signature is remembered, so that
+        # inventions cannot fill the memo.
+        self._checks: dict[bytes, Check] = {}
+
+    def verify(self, token: bytes, now: float) -> Verified | TokenRefusal:
+        """The claims of a token that the keys signed and the rules accept at `now` (Unix seconds); or why not."""
+        parts = jws.split(token)
+        if isinstance(parts, TokenRefusal):
+            return parts
+        signing_input, head, body, tail = parts
+        known = self._checks.get(head)
+        check = self._choose(head) if known is None else known
+        if isinstance(check, TokenRefusal):
+            return check
+        payload, signature = decode(body), decode(tail)
+        if payload is None or signature is None:
+            return TokenRefusal.MALFORMED
+        if not check(signing_input, signature):
+            return TokenRefusal.SIGNATURE
+        if known is None and len(self._checks) < token_headers_learned_max:
+            self._checks[head] = check
+        claims = parse_object(payload)
+        if claims is None:
+            return TokenRefusal.MALFORMED
+        return _check_parties(claims, self._rules) or _check_times(claims, self._rules, now)
+
+    def _choose(self, head: bytes) -> Check | TokenRefusal:
+        header = jws.parse_header(head)
+        if isinstance(header, TokenRefusal):
+            return header
+        if header.algorithm not in self._rules.algorithms:
+            return TokenRefusal.ALGORITHM
+        key = self._keys.choose(header.algorithm, header.kid)
+        return TokenRefusal.NO_KEY if key is None else key.checks[header.algorithm]
 
 
 def _check_parties(claims: dict[str, Any], rules: Rules) -> TokenRefusal | None:
     for name in rules.required:
         if claims.get(name) is None:
             return TokenRefusal.MISSING_CLAIM
-    return _check_issuer(claims, rules) or _check_audience(claims, rules) or _check_texts(claims)
+    if type(claims.get("sub", "")) is not str or type(claims.get("jti", "")) is not str:
+        return TokenRefusal.INVALID_CLAIM  # RFC 7519 §4.1.2 and §4.1.7
+    return _check_issuer(claims, rules) or _check_audience(claims, rules)
 
 
 def _check_issuer(claims: dict[str, Any], rules: Rules) -> TokenRefusal | None:
@@ -74,21 +107,14 @@ def _check_audience(claims: dict[str, Any], rules: Rules) -> TokenRefusal | None
     if audience is None:
         return TokenRefusal.MISSING_CLAIM if rules.require_audience else None
     if type(audience) is str:
-        audience = (audience,)
-    elif type(audience) is not list or not all(type(one) is str for one in audience):
+        return None if rules.audiences is None or audience in rules.audiences else TokenRefusal.AUDIENCE
+    if type(audience) is not list or not all(type(one) is str for one in audience):
         return TokenRefusal.INVALID_CLAIM
     return None if rules.audiences is None or not rules.audiences.isdisjoint(audience) else TokenRefusal.AUDIENCE
 
 
-def _check_texts(claims: dict[str, Any]) -> TokenRefusal | None:
-    """RFC 7519 §4.1.2 and §4.1.7: `sub` and `jti` are strings when they are there."""
-    if type(claims.get("sub", "")) is str and type(claims.get("jti", "")) is str:
-        return None
-    return TokenRefusal.INVALID_CLAIM
-
-
 def _check_times(claims: dict[str, Any], rules: Rules, now: float) -> Verified | TokenRefusal:
-    expires, not_before, issued = claims.get("exp", inf), claims.get("nbf", -inf), claims.get("iat", -inf)
+    expires, not_before, issued = claims.get("exp", inf), claims.get("nbf", _EVER), claims.get("iat", _EVER)
     # The parser has refused what is not finite; a bool is no number here, nor is null.
     if type(expires) not in _NUMBER or type(not_before) not in _NUMBER or type(issued) not in _NUMBER:
         return TokenRefusal.INVALID_CLAIM
@@ -102,4 +128,5 @@ def _check_times(claims: dict[str, Any], rules: Rules, now: float) -> Verified |
     return Verified(claims, starts, ends)
 
 
+_EVER = -inf
 _NUMBER = frozenset((int, float))

@@ -46,9 +46,7 @@ class KeySet:
         self._labelled = self._by_label(name)
         self._sole = {a: key for a in self.algorithms if (key := _only(k for k in self.keys if a in k.checks))}
         self._unlabelled = {
-            a: key
-            for a in self.algorithms
-            if (key := _only(k for k in self.keys if a in k.checks and k.kid is None))
+            a: key for a in self.algorithms if (key := _only(k for k in self.keys if a in k.checks and k.kid is None))
         }
 
     def _by_label(self, name: str) -> dict[tuple[str, str], Key]:

@@ -4,9 +4,9 @@ Fails closed and cannot be told otherwise. Options stand here; what a token must
 request is `_core.jwtgate`.
 """
 
-import secrets
+import os
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from fastedge._core.jwtgate import Admission, JwtGate
 from fastedge._core.message import Plan
@@ -14,7 +14,7 @@ from fastedge._core.tokens import VerifiedTokens
 from fastedge.errors import ConfigError, StageError
 from fastedge.identity.algorithms import ALGORITHMS
 from fastedge.identity.claims import field_value, read_only
-from fastedge.identity.jwt import Rules, verify
+from fastedge.identity.jwt import Rules, Verifier
 from fastedge.identity.keys import KeySet
 from fastedge.identity.refusal import TokenRefusal
 from fastedge.limits import (
@@ -23,6 +23,13 @@ from fastedge.limits import (
     token_claim_field_bytes_max,
     token_leeway_s_max,
 )
+
+
+class Snapshot(Protocol):
+    """What of a configuration this stage resolves its name in."""
+
+    @property
+    def keys(self) -> Mapping[str, object]: ...
 
 
 class JwtAuth:
@@ -54,6 +61,7 @@ class JwtAuth:
         forward_claims: Mapping[str, str] | None = None,
         key_claims: Collection[str] = (),
         cache_tokens: int = 10_000,
+        random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._keys = _text("keys", keys)
         self._issuers = _accepted("issuer", issuer, require_issuer)
@@ -70,16 +78,17 @@ class JwtAuth:
         self._forward = _fields(forward_claims or {})
         self._keyed = _texts("key_claims", key_claims)
         self._cache_tokens = int(_number("cache_tokens", cache_tokens, 1, token_cache_entries_max))
+        self._random_bytes = random_bytes
         for claim in self._keyed - self._forward.keys():
             raise ConfigError(f"JwtAuth(key_claims=...): {claim!r} is not in forward_claims")
 
-    def bind(self, snapshot: Any) -> JwtGate:
+    def bind(self, snapshot: Snapshot) -> JwtGate:
         """The gate for this snapshot's keys, with an empty table of verified tokens."""
         keys = snapshot.keys.get(self._keys)
         if not isinstance(keys, KeySet):
             known = ", ".join(sorted(snapshot.keys)) or "none"
             raise ConfigError(f"JwtAuth(keys={self._keys!r}): there is no [keys.{self._keys}]; known: {known}")
-        tokens = VerifiedTokens(self._cache_tokens, token_cache_mb_max << 20, secrets.token_bytes(48))
+        tokens = VerifiedTokens(self._cache_tokens, token_cache_mb_max << 20, self._random_bytes(48))
         return JwtGate(
             tokens,
             self._judge(keys, tokens),
@@ -91,10 +100,10 @@ class JwtAuth:
         )
 
     def _judge(self, keys: KeySet, tokens: VerifiedTokens) -> Callable[[bytes, float], Admission | str]:
-        rules = self._rules(keys)
+        verify = Verifier(keys, self._rules(keys)).verify
 
         def judge(token: bytes, now: float) -> Admission | str:
-            verified = verify(token, keys, rules, now)
+            verified = verify(token, now)
             if isinstance(verified, TokenRefusal):
                 return str(verified.value)
             fields = self._claim_fields(verified.claims)
@@ -147,7 +156,8 @@ def _cost_bytes(token: bytes, values: int, fields: list[tuple[str, str | None, b
 
 def _text(option: str, value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise ConfigError(f"JwtAuth({option}=...): a text is expected, not {value!r}")
+        found = type(value).__name__ if value else "nothing"  # not itself: it may be a secret in the place of a name
+        raise ConfigError(f"JwtAuth({option}=...): a text is expected, not {found}")
     return value
 
 

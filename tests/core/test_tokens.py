@@ -1,4 +1,4 @@
-"""Invariant: a value comes back only for exactly the bytes it was kept for, and only in its time; the bounds always hold."""
+"""Invariant: a value comes back only for exactly the bytes it was kept for and only in its time; the bounds hold."""
 
 import gc
 import random
@@ -158,7 +158,7 @@ def test_table_refuses_wrong_arguments(arguments: tuple[int, int, bytes]) -> Non
 
 
 class AgainstADictionary(RuleBasedStateMachine):
-    """Whatever is found is what a dictionary has; a tiny table makes probing, gaps and eviction collide all the time."""
+    """Whatever is found is what a dictionary has; in a tiny table probing, gaps and eviction meet all the time."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,8 +2,10 @@
 
 import base64
 import hmac
+import inspect
 import json
 import tracemalloc
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +17,7 @@ from fastedge import CONTINUE, Context, Pipeline, Plan, Request, Response
 from fastedge._core.jwtgate import JwtGate
 from fastedge.errors import ConfigError, StageError
 from fastedge.identity.keys import KeySet
+from fastedge.identity.refusal import TokenRefusal
 from fastedge.stages.jwt_auth import JwtAuth
 
 NOW = 1_800_000_000.0
@@ -360,7 +363,7 @@ def test_cost_of_a_token_is_an_upper_bound(extra: dict[str, Any]) -> None:
         ({"forward_claims": ["sub"]}, "forward_claims=...): {\"claim\": \"field\"}"),
         ({"forward_claims": {"sub": "x user"}}, "forward_claims=...): 'x user' is not a field name"),
         ({"forward_claims": {"sub": "host"}}, "forward_claims=...): host is written by the edge"),
-        ({"forward_claims": {"sub": "Authorization"}}, "forward_claims=...): two things cannot both be 'authorization'"),
+        ({"forward_claims": {"sub": "Authorization"}}, "two things cannot both be 'authorization'"),
         ({"forward_claims": {"sub": "x", "jti": "X"}}, "forward_claims=...): two things cannot both be 'x'"),
         ({"forward_claims": {"sub": 5}}, "forward_claims=...): a text"),
         ({"key_claims": ["sub"]}, "key_claims=...): 'sub' is not in forward_claims"),
@@ -372,6 +375,11 @@ def test_wrong_option_is_named(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigError) as caught:
         gate(**options)
     assert str(caught.value).startswith("JwtAuth(") and problem in str(caught.value)
+
+
+def test_secret_in_the_place_of_a_name_is_not_printed() -> None:
+    with pytest.raises(ConfigError, match=r"keys=\.\.\.\): a text is expected, not bytes$"):
+        gate(keys=SECRET)
 
 
 def test_unknown_key_name_lists_the_known_ones() -> None:
@@ -390,3 +398,16 @@ def test_two_gates_in_a_row_are_an_error_and_let_nobody_in() -> None:
     assert gate().decide(request, ctx) is CONTINUE
     with pytest.raises(StageError, match="claims are known already"):
         gate().decide(request, ctx)
+
+
+# --- docs ------------------------------------------------------------------------------------------------------------
+
+
+def test_docs_name_every_option_and_every_reason() -> None:
+    text = (Path(__file__).parents[2] / "docs/stages/jwt_auth.md").read_text()
+    options, reasons = (
+        {line.split("`")[1] for line in text.split(f"| {head} |")[1].split("\n\n")[0].splitlines() if "`" in line[:4]}
+        for head in ("option", "reason")
+    )
+    assert options == set(inspect.signature(JwtAuth).parameters)
+    assert reasons == {refusal.value for refusal in TokenRefusal}
