@@ -59,6 +59,7 @@ cdef class Fields:
 
 
 cdef FieldName intern_wire(bytes raw)
+cdef FieldName intern_span(const char* at, Py_ssize_t size)
 cdef FieldName intern_text(str text)
 cdef FieldName known(int field_id)
 cdef bytes value_to_wire(object value)

@@ -5,7 +5,11 @@ Never folds, guesses or repairs a value: what cannot stand in a field line is re
 """
 
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.dict cimport PyDict_GetItem
+from cpython.unicode cimport PyUnicode_AsLatin1String
+from libc.stdint cimport uint64_t
+from libc.string cimport memcmp, memcpy
 
 from fastedge.limits import field_names_learned_max
 
@@ -54,6 +58,18 @@ cdef dict _by_wire = {}
 cdef dict _by_text = {}
 cdef list _by_id = [None] * 64
 
+# The same spellings by a hash of the span, for the wire: no object is made to look a name up. What finds no place here
+# is found in `_by_wire`, whose references these are.
+cdef enum:
+    SLOTS = 8192
+    PROBES_MAX = 4
+
+cdef struct Slot:
+    void* raw
+    void* name
+
+cdef Slot _slots[SLOTS]
+
 
 @cython.final
 cdef class FieldName:
@@ -78,9 +94,46 @@ cdef FieldName _learn(bytes raw):
     cdef FieldName name = <FieldName> found if found is not None else _make(lower, OTHER, 0)
     if len(_by_wire) < field_names_learned_max:
         name.traits |= INTERNED
-        _by_wire[lower] = name
-        _by_wire[raw] = name
+        _remember(lower, name)
+        _remember(raw, name)
     return name
+
+
+cdef int _remember(bytes spelling, FieldName name) except -1:
+    cdef Py_ssize_t i, place
+    if spelling in _by_wire:
+        return 0
+    _by_wire[spelling] = name
+    place = _place(PyBytes_AS_STRING(spelling), len(spelling))
+    for i in range(PROBES_MAX):
+        if _slots[(place + i) % SLOTS].raw is NULL:
+            _slots[(place + i) % SLOTS].raw = <void*> spelling
+            _slots[(place + i) % SLOTS].name = <void*> name
+            break
+    return 0
+
+
+cdef inline Py_ssize_t _place(const char* at, Py_ssize_t size) noexcept:
+    """Mixes the size with the first and the last eight bytes."""
+    cdef uint64_t head = 0, tail = 0
+    memcpy(&head, at, 8 if size > 8 else size)
+    if size > 8:
+        memcpy(&tail, at + size - 8, 8)
+    head = (head ^ (tail * <uint64_t> 0x9E3779B97F4A7C15) ^ <uint64_t> size) * <uint64_t> 0xD6E8FEB86659FD93
+    return <Py_ssize_t> ((head >> 32) % SLOTS)
+
+
+cdef FieldName intern_span(const char* at, Py_ssize_t size):
+    """As intern_wire, of bytes that stand in a head."""
+    cdef Py_ssize_t i, place = _place(at, size)
+    cdef Slot* slot
+    for i in range(PROBES_MAX):
+        slot = &_slots[(place + i) % SLOTS]
+        if slot.raw is NULL:
+            break
+        if len(<bytes> slot.raw) == size and memcmp(PyBytes_AS_STRING(<bytes> slot.raw), at, size) == 0:
+            return <FieldName> slot.name
+    return intern_wire(at[:size])
 
 
 cdef FieldName intern_wire(bytes raw):
@@ -114,7 +167,7 @@ cdef FieldName known(int field_id):
 for _field_id, _wire, _traits in _TABLE:
     _name = _make(_wire, _field_id, _traits | INTERNED)
     for _spelling in (_wire, _wire.title()):
-        _by_wire[_spelling] = _name
+        _remember(_spelling, _name)
     if _field_id:
         _by_id[_field_id] = _name
 
@@ -126,21 +179,24 @@ cdef bytes value_to_wire(object value):
     """A field value as bytes, without surrounding white space; ValueError for CR, LF, NUL or what is not Latin-1."""
     cdef bytes wire
     cdef const unsigned char* at
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, size
     if type(value) is bytes:
         wire = <bytes> value
     else:
         if not isinstance(value, str):
             raise TypeError(f"a field value is str, not {type(value).__name__}")
         try:
-            wire = (<str> value).encode("latin-1")
+            wire = PyUnicode_AsLatin1String(value)
         except UnicodeEncodeError:
             raise ValueError("a field value has characters beyond Latin-1; percent-encode them") from None
     at = wire
-    for i in range(len(wire)):
+    size = len(wire)
+    for i in range(size):
         if at[i] < 0x20 and at[i] != 0x09 or at[i] == 0x7F:
             raise ValueError("a field value has a control character")
-    return wire.strip(b" \t")
+    if size and (at[0] <= 0x20 or at[size - 1] <= 0x20):
+        return wire.strip(b" \t")
+    return wire
 
 
 @cython.final
@@ -157,6 +213,10 @@ cdef class Fields:
         self.values = []
 
     def __init__(self, items=()):
+        if type(items) is dict:
+            for name, value in (<dict> items).items():
+                self.append(intern_text(name), value_to_wire(value))
+            return
         pairs = items.items() if hasattr(items, "items") else items
         for name, value in pairs:
             self.append(intern_text(name), value_to_wire(value))

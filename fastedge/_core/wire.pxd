@@ -1,11 +1,11 @@
 from fastedge._core.body cimport Framing
 from fastedge._core.fields cimport FieldName, Fields
+from fastedge._core.llhttp cimport HeadParser
 from fastedge._core.message cimport Request
 
 
 cdef class RequestReader:
-    cdef object parser
-    cdef bint clean             # the parser stands between two messages
+    cdef HeadParser parser
     cdef Fields fields
     cdef bytes host
     cdef int hosts, lengths, codings, problem_status
@@ -32,8 +32,7 @@ cdef class RequestReader:
 
 
 cdef class ResponseReader:
-    cdef object parser
-    cdef bint clean
+    cdef HeadParser parser
     cdef Fields fields
     cdef int lengths, codings
     cdef str problem
@@ -48,7 +47,6 @@ cdef class ResponseReader:
 
     cdef Fields read(self, bytes head, bint to_head)
     cdef int _feed(self, bytes head) except -1
-    cdef int consume(self, bytes body) except -1
     cdef int _on(self, FieldName name, bytes value) except -1
     cdef _connection(self, bytes value)
     cdef int _status_line(self, bytes head) except -1

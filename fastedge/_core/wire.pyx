@@ -1,32 +1,27 @@
-"""The heads of HTTP/1.1 messages (RFC 9112 §2–6), strictly. The one file that imports httptools. No I/O.
+"""The heads of HTTP/1.1 messages (RFC 9112 §2–6), strictly. No I/O.
 
 llhttp splits the field lines; the start line, the framing and everything that two parsers could read differently are
 decided here. A parser sees one whole head at a time, so that one serves all connections of a worker.
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memchr, memcmp
 
 from urllib.parse import unquote_to_bytes
 
-import httptools
-
 from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, Framing
 from fastedge._core.fields cimport (
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, OWN, TE, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_wire,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, OWN, TE, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_span, intern_wire,
 )
+from fastedge._core.llhttp cimport HeadParser, Span
 from fastedge._core.message cimport Request, make_request
 from fastedge.errors import WireError
-from fastedge.limits import header_bytes_max, header_count_max, target_bytes_max
+from fastedge.limits import header_bytes_max, target_bytes_max
 
 cdef Py_ssize_t HEAD_MAX = header_bytes_max
-cdef Py_ssize_t COUNT_MAX = header_count_max
 cdef Py_ssize_t TARGET_MAX = target_bytes_max
 cdef int HOSTS_KNOWN_MAX = 4096
-
-cdef extern from "string.h" nogil:
-    void* memmem(const void*, size_t, const void*, size_t)
 
 # Methods that httptools can parse and that HTTP knows: others, RTSP's among them, are 501 (RFC 9110 §9.1).
 cdef frozenset _METHODS = frozenset(
@@ -45,9 +40,17 @@ cdef dict _hosts = {}
 
 cdef Py_ssize_t head_end(bytes data, Py_ssize_t start) noexcept:
     """The index behind the empty line that ends the head which begins at `start`; -1 when it is not there yet."""
-    cdef const char* at = PyBytes_AS_STRING(data)
-    cdef const char* found = <const char*> memmem(at + start, len(data) - start, b"\r\n\r\n", 4)
-    return -1 if found is NULL else found - at + 4
+    cdef const char* base = PyBytes_AS_STRING(data)
+    cdef const char* end = base + len(data)
+    cdef const char* at = base + start
+    while True:
+        # From line to line: an empty one ends the head.
+        at = <const char*> memchr(at, c"\n", end - at)
+        if at is NULL or end - at < 3:
+            return -1
+        if at[1] == c"\r" and at[2] == c"\n" and (at - 1)[0] == c"\r":
+            return at + 3 - base
+        at += 1
 
 
 cdef int check_partial_head(bytes data, Py_ssize_t start) except -1:
@@ -75,16 +78,12 @@ cdef int check_partial_head(bytes data, Py_ssize_t start) except -1:
 cdef class RequestReader:
     """Reads request heads. `parse(head)` is the Python face of `read`; a worker needs one for all its connections."""
 
+    def __cinit__(self):
+        self.parser = HeadParser(True)
+
     def parse(self, bytes head, *, bint secure=False):
         """The Request of one whole head, empty line included; raises WireError with the status that the client is owed."""
         return self.read(head, secure)
-
-    def on_header(self, bytes name, bytes value):
-        """httptools calls this for each field line."""
-        self._on(intern_wire(name), value)
-
-    def on_message_complete(self):
-        self.clean = True
 
     cdef Request read(self, bytes head, bint secure):
         cdef bytes method, target, authority, host
@@ -117,23 +116,20 @@ cdef class RequestReader:
         self.is_10 = minor == 0
 
     cdef int _feed(self, bytes head) except -1:
-        if self.parser is None or not self.clean:
-            self.parser = httptools.HttpRequestParser(self)
-        self.clean = False
-        try:
-            self.parser.feed_data(head)
-        except httptools.HttpParserUpgrade:
-            self.clean = False
-        except httptools.HttpParserInvalidMethodError:
-            raise WireError(501, "method") from None
-        except httptools.HttpParserError as error:
-            self.clean = False
-            if self.problem is None:
-                self._refuse(400, _reason(error))
+        cdef HeadParser parser = self.parser
+        cdef Span name, value
+        cdef int i
+        if parser.split(PyBytes_AS_STRING(head), len(head)):
+            if parser.overflow:
+                raise WireError(431, "too_many_fields")
+            raise WireError(501 if parser.unknown_method() else 400, parser.reason())
+        for i in range(parser.count):
+            name, value = parser.names[i], parser.values[i]
+            self._on(intern_span(name.at, name.size), PyBytes_FromStringAndSize(value.at, value.size))
         return 0
 
     cdef int _refuse(self, int status, str reason) except -1:
-        """The first problem counts; the parser goes on to the end of the head."""
+        """The first problem counts."""
         if self.problem is None:
             self.problem = reason
             self.problem_status = status
@@ -166,9 +162,6 @@ cdef class RequestReader:
                 self.accepts_trailers = b"trailers" in value.lower()
         elif name.traits & OWN or b"_" in name.wire:
             # Headers of our own are facts of the edge, and an origin that speaks CGI cannot tell "_" from "-".
-            return 0
-        if len(self.fields.names) >= COUNT_MAX:
-            self._refuse(431, "too_many_fields")
             return 0
         self.fields.append(name, value)
         return 0
@@ -342,12 +335,6 @@ cdef list _nominate(list names, bytes option):
     return names
 
 
-cdef str _reason(error):
-    """A token for the log from what llhttp says."""
-    text = str(error).partition(":")[0]
-    return "".join(c if c.isalnum() else "_" for c in text.lower()).strip("_")[:48] or "syntax"
-
-
 # --- responses -----------------------------------------------------------------------------------------------------
 
 
@@ -355,16 +342,13 @@ cdef str _reason(error):
 cdef class ResponseReader:
     """Reads the heads of origins' responses. WireError means that the origin cannot be understood: a 502."""
 
+    def __cinit__(self):
+        self.parser = HeadParser(False)
+
     def parse(self, bytes head, *, bint to_head=False):
         """(status, Fields) of one whole head; `to_head` says that the request was HEAD (RFC 9112 §6.3)."""
         fields = self.read(head, to_head)
         return self.status, fields
-
-    def on_header(self, bytes name, bytes value):
-        self._on(intern_wire(name), value)
-
-    def on_message_complete(self):
-        self.clean = True
 
     cdef Fields read(self, bytes head, bint to_head):
         self._status_line(head)
@@ -381,15 +365,6 @@ cdef class ResponseReader:
         self._frame(to_head)
         return self.fields
 
-    cdef int consume(self, bytes body) except -1:
-        """Shows the parser a body that came whole, so that it stands between two messages again."""
-        if not self.clean:
-            try:
-                self.parser.feed_data(body)
-            except httptools.HttpParserError:
-                self.clean = False
-        return 0
-
     cdef int _status_line(self, bytes head) except -1:
         cdef const char* at = PyBytes_AS_STRING(head)
         if len(head) > HEAD_MAX:
@@ -403,17 +378,14 @@ cdef class ResponseReader:
         return 0
 
     cdef int _feed(self, bytes head) except -1:
-        if self.parser is None or not self.clean:
-            self.parser = httptools.HttpResponseParser(self)
-        self.clean = False
-        try:
-            self.parser.feed_data(head)
-        except httptools.HttpParserUpgrade:
-            self.clean = False
-        except httptools.HttpParserError as error:
-            self.clean = False
-            if self.problem is None:
-                self.problem = _reason(error)
+        cdef HeadParser parser = self.parser
+        cdef Span name, value
+        cdef int i
+        if parser.split(PyBytes_AS_STRING(head), len(head)):
+            raise WireError(502, parser.reason())
+        for i in range(parser.count):
+            name, value = parser.names[i], parser.values[i]
+            self._on(intern_span(name.at, name.size), PyBytes_FromStringAndSize(value.at, value.size))
         return 0
 
     cdef int _on(self, FieldName name, bytes value) except -1:
@@ -432,9 +404,6 @@ cdef class ResponseReader:
             elif name.id == UPGRADE:
                 self.upgrade = value
         elif name.traits & OWN:
-            return 0
-        if len(self.fields.names) >= COUNT_MAX:
-            self.problem = "too_many_fields"
             return 0
         self.fields.append(name, value)
         return 0

@@ -416,7 +416,6 @@ cdef class OriginConnection:
         if reader.framing == LENGTH and len(data) - end >= reader.content_length:
             piece = self.body.feed(data, end)
             end = self.body.position
-            reader.consume(piece)
         fetch.listener.on_head(reader.status, fields, reader.nominated, reader.framing, reader.content_length if reader.lengths else -1)
         if self.fetch is not fetch:
             return -1
