@@ -25,7 +25,10 @@ def address_text(bytes packed):
 
 
 cdef int parse_address(const char* text, Py_ssize_t size, unsigned char* packed16) noexcept:
-    """0, or -1 when `text` is no address: strict dotted quads and every form of RFC 4291 §2.2, without a zone."""
+    """0, or -1 when `text` is no address: strict dotted quads and every form of RFC 4291 §2.2, without a zone.
+
+    After -1 there is nothing meaningful in `packed16`.
+    """
     if size >= TEXT_ROOM:
         return -1
     if memchr(text, c":", size) is not NULL:

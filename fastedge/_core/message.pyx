@@ -7,13 +7,14 @@ Nothing here does I/O or knows what time it is.
 cimport cython
 from libc.string cimport memchr, memcpy
 
-import ipaddress
 from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
 import orjson
 
+from fastedge._core.address cimport format_address, sixteen
 from fastedge._core.fields cimport FieldName, Fields, intern_text, value_to_wire
+from fastedge._core.address import pack_address
 from fastedge.errors import StageError
 
 _NOTHING = MappingProxyType({})
@@ -356,19 +357,16 @@ cdef class Context:
         """For tests and tools: the engine builds its contexts itself."""
         self.now = now
         self._client = client
-        packed = ipaddress.ip_address(client).packed
-        packed = packed if len(packed) == 16 else bytes(10) + b"\xff\xff" + packed
-        memcpy(self.client_address, <const char*> packed, 16)
+        memcpy(self.client_address, sixteen(pack_address(client)), 16)
         self.geo_table = geo
         self.plan = Plan() if plan is None else plan
         self.cache = "DYNAMIC"
 
     @property
     def client(self):
-        """The client's address in its canonical text."""
+        """The client's address in its canonical text; "::" for a unix peer that named none."""
         if self._client is None:
-            address = ipaddress.IPv6Address(self.client_address[:16])
-            self._client = str(address.ipv4_mapped or address)
+            self._client = format_address(self.client_address).decode("ascii")
         return self._client
 
     @property

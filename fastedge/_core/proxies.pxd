@@ -22,8 +22,10 @@ cdef class TrustedProxies:
     cdef Py_ssize_t count
 
     cdef bint trusts(self, const unsigned char* packed16) noexcept
-    # An untrusted peer's fields are not read. `secure` comes in as the connection has it; a trusted peer may say otherwise.
-    cdef int resolve(self, Fields fields, const unsigned char* peer16, bint peer_trusted, unsigned char* client16, bint* secure) except -1
+    # Of an untrusted peer nothing is read. `secure` comes in as the connection has it; a trusted peer may say otherwise.
+    cdef int resolve(
+        self, Fields fields, const unsigned char* peer16, bint peer_trusted, unsigned char* client16, bint* secure
+    ) except -1
     cdef int _walk_list(self, bytes line, Walk* walk) except -1
     cdef int _walk_elements(self, bytes line, Walk* walk) except -1
     cdef int _step(self, Walk* walk, Node node, const unsigned char* packed16, Proto proto) noexcept

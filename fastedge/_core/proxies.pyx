@@ -1,6 +1,6 @@
 """The proxies whose word about the client counts, and the client whom they name.
 
-Never reads a forwarding field of a peer that is not trusted, and never guesses: what could be read in two ways is a 400.
+Never reads a forwarding field of a peer that is not trusted, and never guesses: what can be read in two ways is a 400.
 """
 
 cimport cython
@@ -22,6 +22,7 @@ cdef Py_ssize_t ELEMENTS_MAX = forwarded_elements_max
 cdef unsigned char[16] UNIX_PEER    # zeros
 _MAPPED_FIRST = 0xFFFF << 32
 _MAPPED_LAST = _MAPPED_FIRST | 0xFFFFFFFF
+_PREFIXES = frozenset(str(length) for length in range(129))
 
 
 @cython.final
@@ -195,25 +196,34 @@ cdef int _choose_proto(Proto by_list, Proto by_element, bint* secure) except -1:
 
 
 def _spans(text):
-    """The addresses of one entry as (first, last), numbers; more than one where IPv4's block is cut out."""
-    address, slash, length = text.partition("/") if isinstance(text, str) else ("", "", "")
-    bits = 128 if ":" in address else 32
-    try:
-        number = int.from_bytes(pack_address(address))
-    except ValueError:
-        number = -1
-    if number < 0 or slash and not (len(length) <= 3 and length.isdecimal() and f"{int(length)}" == length and int(length) <= bits):
-        raise ConfigError(f"trusted_proxies: {text!r} is not a network such as '10.0.0.0/8' or '2001:db8::/32', nor 'unix:'")
-    host_bits = bits - int(length) if slash else 0
+    """The addresses of one entry as (first, last), numbers; two spans where IPv4's block is cut out."""
+    number, prefix, bits = _read_network(text)
+    host_bits = bits - prefix
     first = number >> host_bits << host_bits
     last = first | (1 << host_bits) - 1
     if first != number:
         right = address_text(first.to_bytes(16))
-        prefix = int(length) - 96 if bits == 128 and "." in right else int(length)
-        raise ConfigError(f"trusted_proxies: {text!r} has bits set behind its prefix; the network is '{right}/{prefix}'")
+        length = prefix - 96 if bits == 128 and "." in right else prefix
+        raise ConfigError(f"trusted_proxies: {text!r} has bits set behind its prefix; the network is '{right}/{length}'")
     if first < _MAPPED_FIRST and last > _MAPPED_LAST:
         return [(first, _MAPPED_FIRST - 1), (_MAPPED_LAST + 1, last)]
     return [(first, last)]
+
+
+def _read_network(text):
+    """(address, prefix, bits of the family); without a prefix it is one address."""
+    address, slash, length = text.partition("/") if isinstance(text, str) else ("", "", "")
+    bits = 128 if ":" in address else 32
+    prefix = int(length) if length in _PREFIXES else bits + bool(slash)
+    try:
+        number = int.from_bytes(pack_address(address))
+    except ValueError:
+        prefix = bits + 1
+    if prefix > bits:
+        raise ConfigError(
+            f"trusted_proxies: {text!r} is not a network such as '10.0.0.0/8' or '2001:db8::/32', nor 'unix:'"
+        )
+    return number, prefix, bits
 
 
 def _merged(spans):
