@@ -16,7 +16,7 @@ from fastedge._core.base64url import decode
 from fastedge.errors import ConfigError
 from fastedge.identity.algorithms import ALGORITHMS, Check
 from fastedge.identity.strict_json import parse_object
-from fastedge.limits import key_file_bytes_max, keys_max, rsa_key_bits_max, rsa_key_bits_min, secret_bytes_min
+from fastedge.limits import jwk_set_keys_max, key_file_bytes_max, rsa_key_bits_max, rsa_key_bits_min, secret_bytes_min
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class KeySet:
         self.keys = tuple(keys)
         if not self.keys:
             raise ConfigError(f"{name}: holds no key that can verify {' or '.join(ALGORITHMS)}")
-        if len(self.keys) > keys_max:
-            raise ConfigError(f"{name}: holds {len(self.keys)} keys, at most {keys_max} are allowed")
+        if len(self.keys) > jwk_set_keys_max:
+            raise ConfigError(f"{name}: holds {len(self.keys)} keys, at most {jwk_set_keys_max} are allowed")
         self.algorithms = frozenset[str]().union(*(key.checks for key in self.keys))
         self._labelled = self._by_label(name)
         self._sole = {a: key for a in self.algorithms if (key := _only(k for k in self.keys if a in k.checks))}
