@@ -141,3 +141,18 @@ log_queue_bytes_max = 16 * 1024 * 1024  # waiting to be written, for each worker
 log_flush_ms = 200  # how long a line may wait for its batch to fill
 log_retry_ms = 1_000  # between attempts to write to a broken log
 log_close_timeout_ms = 2_000
+
+# --- processes (supervisor, control, worker_process, admin) -----------------------------------------------------------
+supervisor_tick_ms = 250  # how often the workers are looked at
+supervisor_gap_ms_max = 2_000  # a longer sleep of the supervisor itself proves nothing against a worker
+worker_stuck_ms = 5_000  # without a sign of life from a worker's loop
+worker_start_timeout_ms = 30_000  # from spawning a worker to its first accept
+worker_settle_ms = 10_000  # a worker that has served for so long did not fail at once
+worker_backoff_ms_min = 100  # before a worker is spawned again that failed at once twice in a row; then doubled
+worker_backoff_ms_max = 10_000
+worker_kill_grace_ms = 2_000  # beyond drain_timeout_ms, for a worker to end by itself
+reload_timeout_ms = 30_000  # for all workers to prepare, and again to commit
+tidy_delay_ms = 2_000  # after a reload, before the old generation is looked for as garbage
+control_message_bytes_max = 4 * 1024 * 1024  # one message between the supervisor and a worker
+control_read_bytes_max = 64 * 1024  # at once
+admin_connections_max = 64

@@ -24,7 +24,8 @@ log = logging.getLogger("fastedge")
 
 class Worker:
     """`observer` counts and logs finished requests, and its slot of the shared mapping is where a running hook leaves
-    its mark; `on_tick` is called every `tick_ms`."""
+    its mark; `on_tick` is called every `tick_ms`. `origins` are the names that have counters
+    already, by their index."""
 
     def __init__(
         self,
@@ -33,11 +34,12 @@ class Worker:
         *,
         observer: Observer | None = None,
         on_tick: Callable[[int], None] | None = None,
+        origins: tuple[str, ...] = (),
     ) -> None:
         self._loop = loop
         self._observer = observer
         self._on_tick = on_tick
-        self.origins: tuple[str, ...] = ()
+        self.origins = origins
         self._timers = Timers()
         self._connector = Connector(loop, self._timers)
         self._servers: list[asyncio.AbstractServer] = []

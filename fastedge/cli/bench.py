@@ -1,0 +1,20 @@
+"""`fastedge bench`: hands over to the benchmarks, which are in a checkout and not in the package."""
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def bench(arguments: tuple[str, ...]) -> None:
+    """Measure this edge beside others; ARGUMENTS are those of the benchmarks."""
+    sys.path.insert(0, str(Path.cwd()))
+    if find_spec("benchmarks") is None or find_spec("benchmarks.__main__") is None:
+        raise click.ClickException(
+            "there are no benchmarks here: run it in a checkout of fastedge (they need its servers)"
+        )
+    sys.exit(import_module("benchmarks.__main__").main(list(arguments)))

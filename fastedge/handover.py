@@ -1,0 +1,52 @@
+"""What a worker inherits as memory: the sources of its configuration, sealed, and the counters that all share.
+
+Both are anonymous: secrets in them never touch a disk, and the kernel frees them with their last process.
+"""
+
+import fcntl
+import mmap
+import os
+
+from fastedge._core.metrics import WorkerState, initialise, mapping_bytes, read_worker
+from fastedge.config.sources import Sources
+
+
+class SealedSources:
+    """Sources in anonymous memory that every worker can read and none can change. Holds a descriptor until `close`."""
+
+    def __init__(self, sources: Sources, generation: int) -> None:
+        self.sources = sources
+        self.generation = generation
+        self.descriptor = os.memfd_create("fastedge-sources", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        data = memoryview(sources.to_bytes())
+        while data:
+            data = data[os.write(self.descriptor, data) :]
+        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, seals)
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
+def read_sources(descriptor: int) -> Sources:
+    """In a worker: what `SealedSources` holds. The descriptor's offset is shared with others, so it is not used."""
+    size = os.fstat(descriptor).st_size
+    with mmap.mmap(descriptor, size, mmap.MAP_SHARED, mmap.PROT_READ) as data:
+        return Sources.from_bytes(bytes(data))
+
+
+class SharedMetrics:
+    """The mapping that all workers count in, made once for the life of the supervisor."""
+
+    def __init__(self, workers: int) -> None:
+        size = mapping_bytes(workers)
+        self.descriptor = os.memfd_create("fastedge-metrics", os.MFD_CLOEXEC)
+        os.ftruncate(self.descriptor, size)
+        self.buffer = mmap.mmap(self.descriptor, size)
+        initialise(self.buffer, workers)
+
+    def worker(self, slot: int) -> WorkerState:
+        return read_worker(self.buffer, slot)
+
+    def close(self) -> None:
+        os.close(self.descriptor)  # the mapping goes with the last Metrics that holds it

@@ -1,0 +1,72 @@
+"""Preparing a generation beside the traffic: in a thread, since policies are executed and tables compiled. What comes
+of it, errors of any kind included, is handed back to the loop."""
+
+import asyncio
+import ctypes
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+
+from fastedge.assembly import Prepared, prepare
+from fastedge.config import ConfigErrors
+from fastedge.config.problems import Problem
+from fastedge.handover import read_sources
+
+# While it runs, threads give way ten times as often as Python has it: clients wait for the loop, nobody for this.
+_SWITCH_INTERVAL_S = 0.0005
+
+
+class Preparation:
+    """Owns `descriptor`. `on_done(self)` is called on the loop: then `prepared` is there, or `problems` say why not."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        generation: int,
+        descriptor: int,
+        on_done: Callable[["Preparation"], None],
+    ) -> None:
+        self.generation = generation
+        self.prepared: Prepared | None = None
+        self.problems: tuple[Problem, ...] = ()
+        self._loop = loop
+        self._descriptor = descriptor
+        self._on_done = on_done
+        self._is_aborted = False
+        self._interval_s = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        self._thread = threading.Thread(target=self._run, name="fastedge-prepare", daemon=True)
+        self._thread.start()
+
+    def abort(self) -> None:
+        """Nobody waits for it any more. A policy that never comes to its end is interrupted."""
+        self._is_aborted = True
+        if self._thread.is_alive():
+            number = ctypes.c_ulong(self._thread.ident or 0)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(number, ctypes.py_object(SystemExit))
+        self._forget()
+
+    def _run(self) -> None:
+        try:
+            self.prepared = prepare(read_sources(self._descriptor), self.generation)
+        except ConfigErrors as errors:
+            self.problems = errors.problems
+        except Exception as error:  # a bug of ours must refuse the reload, not leave it without an answer
+            traceback.print_exc()
+            self.problems = (Problem("", "", f"cannot be prepared: {type(error).__name__}: {error}"),)
+        os.close(self._descriptor)
+        self._loop.call_soon_threadsafe(self._done)
+
+    def _done(self) -> None:
+        sys.setswitchinterval(self._interval_s)
+        if self._is_aborted:
+            self._forget()
+        else:
+            self._on_done(self)
+
+    def _forget(self) -> None:
+        if self.prepared is not None:
+            self.prepared.policies.forget()
+            self.prepared = None

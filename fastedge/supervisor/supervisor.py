@@ -1,0 +1,289 @@
+"""The parent process: keeps the sockets, the shared counters and the last good sources; carries out what the table of
+workers asks for. Never executes a policy, never touches a client's byte."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from fastedge._core.metrics import Metrics, extend_origins
+from fastedge.clock import monotonic
+from fastedge.config import EdgeConfig, Sources
+from fastedge.config.problems import Problem
+from fastedge.config.sizes import workers_of
+from fastedge.control import (
+    Abort,
+    Commit,
+    Committed,
+    Drain,
+    Failed,
+    FromWorker,
+    Prepare,
+    Prepared,
+    Ready,
+    Reopen,
+    Start,
+)
+from fastedge.handover import SealedSources, SharedMetrics
+from fastedge.limits import supervisor_gap_ms_max, supervisor_tick_ms
+from fastedge.server.prometheus import render
+from fastedge.supervisor.listeners import Listeners
+from fastedge.supervisor.table import Kill, Reason, Spawn, State, WorkerTable
+from fastedge.supervisor.vote import Vote
+from fastedge.supervisor.workers import WorkerProcess, exit_text
+
+EXIT_OK, EXIT_FAILED, EXIT_CONFIG = 0, 1, 2
+
+Say = Callable[[str], None]
+
+
+class Supervisor:
+    """Made on a running loop; `serve` gives the exit status. `say` takes lines for the operator.
+
+    Raises ConfigError for an address that cannot be listened on; then nothing stays open.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sources: Sources, config: EdgeConfig, say: Say) -> None:
+        count = workers_of(config, len(os.sched_getaffinity(0)))
+        self.listeners = Listeners("server.listen", config.server.listen, count)
+        self.config = config
+        self.sealed = SealedSources(sources, 1)
+        self.table = WorkerTable(count)
+        self.metrics = SharedMetrics(count)
+        self.count = Metrics(self.metrics.buffer, count).count
+        self.metric_origins = extend_origins((), config.origins)
+        self.started_ms = _now_ms()
+        self.changed = asyncio.Event()  # something came from a worker: for a reload that waits
+        self.uncommitted: set[int] = set()
+        self.vote: Vote | None = None
+        self.has_started = False
+        self.on_start: Callable[[], None] = lambda: None
+        self.on_tick: Callable[[int], None] = lambda now_us: None
+        self._say = say
+        self._loop = loop
+        self._workers: dict[int, WorkerProcess] = {}
+        self._kills: dict[int, Reason] = {}
+        self._exit: asyncio.Future[int] = loop.create_future()
+        self._exit_status = EXIT_OK
+        self._ticked_ms = self.started_ms
+
+    async def serve(self) -> int:
+        """Runs the workers until told to stop, and until the last of them is gone."""
+        self._tick()
+        try:
+            return await self._exit
+        finally:
+            self.listeners.close()
+            self.sealed.close()
+            self.metrics.close()
+
+    # --- what the outside asks for ------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """The first time: end what is in flight, within server.drain_timeout_ms. The second time: end."""
+        if self.table.stopping:
+            self._say("told to stop again: connections are cut")
+            self._exit_status = max(self._exit_status, EXIT_FAILED)
+            self._kill_all()
+            return
+        self._say("stopping: requests in flight may finish")
+        self.table.stopping = True
+        self.listeners.close()
+        for slot in self.table.of_state(State.STARTING):
+            self._workers[slot].kill()
+        self.replace(self.table.of_state(State.READY))
+        self._end_if_empty()
+
+    def reopen_logs(self) -> None:
+        self.tell(self._workers, Reopen())
+
+    def render_metrics(self) -> bytes:
+        return render(self.metrics.buffer, self.metric_origins)
+
+    def status(self) -> dict[str, Any]:
+        """What /v1/status shows."""
+        now_ms = _now_ms()
+        return {
+            "generation": self.sealed.generation,
+            "uptime_s": (now_ms - self.started_ms) // 1000,
+            "listeners": self.listeners.names,
+            "draining": self.table.stopping,
+            "reloading": self.vote is not None,
+            "workers": [
+                {
+                    "worker": slot,
+                    "pid": row.pid or None,
+                    "state": row.state.value,
+                    "generation": row.generation,
+                    "in_state_s": (now_ms - row.since_ms) // 1000,
+                    "restarts": row.restarts,
+                }
+                for slot, row in enumerate(self.table.rows)
+            ],
+        }
+
+    # --- what a reload needs ------------------------------------------------------------------------------------
+
+    def propose(self, sealed: SealedSources, config: EdgeConfig) -> Vote:
+        """Asks every worker that serves whether it can go over to this generation."""
+        self.metric_origins = extend_origins(self.metric_origins, config.origins)
+        self.vote = Vote(sealed.generation, self.table.of_state(State.READY))
+        message = Prepare(sealed.generation, self.metric_origins)
+        self.tell(self.vote.slots, message, sealed.descriptor)
+        return self.vote
+
+    def adopt(self, vote: Vote, sealed: SealedSources, config: EdgeConfig) -> None:
+        """All could: from here on the new generation is the one, for these workers and for all that come after them."""
+        before, self.sealed, self.config, self.vote = self.sealed, sealed, config, None
+        before.close()
+        self.uncommitted = set(vote.slots)
+        for slot in vote.slots:
+            self._workers[slot].hooks[vote.generation] = vote.hooks[slot]
+        self.tell(vote.slots, Commit(vote.generation))
+        # A worker that came up meanwhile has not voted and serves the old generation.
+        self.replace(slot for slot in self.table.of_state(State.READY) if slot not in self.uncommitted)
+
+    def reject(self, vote: Vote) -> None:
+        self.vote = None
+        self.tell([slot for slot in vote.slots if slot in self._workers], Abort(vote.generation))
+
+    def tell(self, slots: Iterable[int], message: Any, descriptor: int | None = None) -> None:
+        for slot in slots:
+            self._workers[slot].channel.send(message, descriptor)
+
+    def replace(self, slots: Iterable[int]) -> None:
+        """Has workers end in peace; unless everything stops, others take their slots."""
+        for slot in list(slots):
+            self.table.draining(slot, _now_ms(), self.config.server.drain_timeout_ms)
+            self.tell([slot], Drain())
+
+    # --- the workers --------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        self._loop.call_later(supervisor_tick_ms / 1000, self._tick)
+        now_ms = _now_ms()
+        if now_ms - self._ticked_ms > supervisor_gap_ms_max:
+            self.table.slept(now_ms)
+        self._ticked_ms = now_ms
+        self._act()
+        self.on_tick(now_ms * 1000)
+
+    def _act(self) -> None:
+        """Does what the table of workers asks for."""
+        heartbeats = [self.metrics.worker(slot).heartbeat_ns // 1_000_000 for slot in range(len(self.table.rows))]
+        for action in list(self.table.actions(_now_ms(), heartbeats)):
+            match action:
+                case Spawn(slot):
+                    self._spawn(slot)
+                case Kill(slot, pid, reason):
+                    self._say(f"worker {slot} (pid {pid}) is killed: {reason.value}{self._culprit(slot, reason)}")
+                    self._kills[slot] = reason
+                    self._workers[slot].kill()
+
+    def _spawn(self, slot: int) -> None:
+        sealed = self.sealed
+        start = partial(
+            Start,
+            slot,
+            sealed.generation,
+            sources=sealed.descriptor,
+            metrics=self.metrics.descriptor,
+            listeners=self.listeners.descriptors(slot),
+            metric_origins=self.metric_origins,
+        )
+        try:
+            worker = WorkerProcess(self._loop, start, partial(self._heard, slot), partial(self._ended, slot))
+        except OSError as error:
+            self._say(f"worker {slot} cannot be started: {(error.strerror or str(error)).lower()}")
+            self.table.spawned(slot, 0, sealed.generation, _now_ms())
+            self.table.ended(slot, _now_ms(), is_success=False)
+            return
+        self._workers[slot] = worker
+        self.table.spawned(slot, worker.pid, sealed.generation, _now_ms())
+
+    def _heard(self, slot: int, message: FromWorker) -> None:
+        match message:
+            case Ready(generation, hooks):
+                self._workers[slot].hooks[generation] = hooks
+                self._ready(slot, generation)
+            case Failed(problems):
+                self._failed(slot, problems)
+            case Prepared(generation, problems, hooks):
+                if self.vote is not None:
+                    self.vote.answered(slot, generation, problems, hooks)
+            case Committed(generation):
+                self.table.committed(slot, generation)
+                self.uncommitted.discard(slot)
+        self.changed.set()
+
+    def _ready(self, slot: int, generation: int) -> None:
+        self.table.ready(slot, _now_ms())
+        if generation != self.sealed.generation or self.table.stopping:
+            self.replace([slot])
+        elif not self.has_started and self.table.is_complete:
+            self.has_started = True
+            self.on_start()
+
+    def _failed(self, slot: int, problems: tuple[Problem, ...]) -> None:
+        if self.has_started:
+            self._say(f"worker {slot} cannot start:")
+        elif self._exit_status:
+            return  # another worker has said the same
+        for problem in problems:
+            self._say(str(problem))
+        if not self.has_started:
+            self._give_up(EXIT_CONFIG)
+
+    def _ended(self, slot: int, status: int) -> None:
+        worker, reason = self._workers.pop(slot), self._kills.pop(slot, None)
+        Metrics(self.metrics.buffer, slot).retire()
+        was = self.table.rows[slot].state
+        pause_ms = self.table.ended(slot, _now_ms(), is_success=status == 0)
+        self.uncommitted.discard(slot)
+        if self.vote is not None:
+            self.vote.lost(slot)
+        self.changed.set()
+        if self.table.stopping:
+            if reason is Reason.DRAIN:
+                self._exit_status = max(self._exit_status, EXIT_FAILED)
+            self._end_if_empty()
+            return
+        if was is not State.DRAINING:
+            again = f"again in {pause_ms} ms" if pause_ms else "another takes its place"
+            self._say(f"worker {slot} (pid {worker.pid}) ended: {exit_text(status)}; {again}")
+            self.count("restarts_stuck" if reason is Reason.STUCK else "restarts_exited")
+        if not self.has_started:
+            self._give_up(EXIT_FAILED)
+            return
+        self._act()
+
+    def _culprit(self, slot: int, reason: Reason) -> str:
+        """What a worker was at when it stopped: the marker is the number of the hook that was running."""
+        state = self.metrics.worker(slot)
+        if reason is not Reason.STUCK:
+            return ""
+        names = self._workers[slot].hooks.get(state.generation, ())
+        if not 0 < state.marker < len(names):
+            return ", no hook was running"
+        return f", in {names[state.marker]}"
+
+    # --- the end ------------------------------------------------------------------------------------------------
+
+    def _give_up(self, status: int) -> None:
+        self._exit_status = max(self._exit_status, status)
+        self.table.stopping = True
+        self._kill_all()
+        self._end_if_empty()
+
+    def _kill_all(self) -> None:
+        for worker in self._workers.values():
+            worker.kill()
+
+    def _end_if_empty(self) -> None:
+        if self.table.is_empty and not self._exit.done():
+            self._exit.set_result(self._exit_status)
+
+
+def _now_ms() -> int:
+    return monotonic() // 1000

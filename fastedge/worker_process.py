@@ -1,0 +1,179 @@
+"""The main program of a worker process: a Worker, and the end of the control channel that tells it what to do.
+
+python -m fastedge.worker_process '{"slot": 0, ...}'        started by the supervisor, never by people
+"""
+
+import asyncio
+import gc
+import logging
+import mmap
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterable
+from itertools import zip_longest
+
+import msgspec
+import uvloop
+
+from fastedge import control
+from fastedge._core.metrics import Metrics
+from fastedge.assembly import Prepared, prepare
+from fastedge.clock import monotonic
+from fastedge.config import ConfigErrors
+from fastedge.config.problems import Problem
+from fastedge.control import Abort, Channel, Commit, Committed, Drain, Failed, Prepare, Ready, Reopen, Start, ToWorker
+from fastedge.errors import ConfigError
+from fastedge.handover import read_sources
+from fastedge.limits import tidy_delay_ms, worker_kill_grace_ms
+from fastedge.preparation import Preparation
+from fastedge.server.log_writer import LogWriter
+from fastedge.server.observer import Observer
+from fastedge.server.worker import Worker
+
+
+def main() -> None:
+    start = msgspec.json.decode(sys.argv[1], type=Start)
+    # The supervisor speaks over the channel; a terminal's signals are meant for it alone.
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    logging.basicConfig(format=f"fastedge: worker {start.slot}: %(message)s", level=logging.INFO)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        sys.exit(runner.run(_run(start)))
+
+
+async def _run(start: Start) -> int:
+    sock = socket.socket(fileno=start.control)
+    try:
+        prepared = prepare(read_sources(start.sources), start.generation)
+        os.close(start.sources)
+        size = os.fstat(start.metrics).st_size
+        metrics = Metrics(mmap.mmap(start.metrics, size), start.slot)
+        os.close(start.metrics)
+        target = prepared.config.log.access
+        log = None if target == "off" else LogWriter(target, metrics.count)
+    except ConfigErrors as errors:
+        return _fail(sock, errors.problems)
+    except ConfigError as error:
+        return _fail(sock, [Problem("", "", str(error))])
+    return await Agent(start, prepared, metrics, log).serve(sock)
+
+
+def _fail(sock: socket.socket, problems: Iterable[Problem]) -> int:
+    sock.sendall(msgspec.json.encode(Failed(tuple(problems))) + b"\n")
+    return 2
+
+
+class Agent:
+    """Does in this process what the supervisor says."""
+
+    def __init__(self, start: Start, prepared: Prepared, metrics: Metrics, log: LogWriter | None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._start = start
+        self._metrics = metrics
+        self._log = log
+        self._observer = Observer(metrics, worker=start.slot, write=log.put if log else None)
+        self._preparation: Preparation | None = None
+        self._ending = asyncio.Event()
+        metrics.begin(os.getpid(), start.generation, monotonic() * 1000)
+        self._worker = Worker(
+            self._loop,
+            prepared,
+            observer=self._observer,
+            on_tick=lambda now_us: metrics.beat(now_us * 1000),
+            origins=start.metric_origins,
+        )
+
+    async def serve(self, sock: socket.socket) -> int:
+        """Until the supervisor says drain, or is gone."""
+        _watch_supervisor(sock, self._worker)
+        await self._worker.start([socket.socket(fileno=number) for number in self._start.listeners])
+        self._channel: Channel[ToWorker] = Channel(self._loop, sock, ToWorker, self._heard, self._ending.set)
+        self._loop.add_signal_handler(signal.SIGTERM, self._ending.set)
+        _tidy()
+        self._channel.send(Ready(self._start.generation, hook_numbers(self._worker.prepared)))
+        await self._ending.wait()
+        drained = await self._worker.drain(self._worker.prepared.config.server.drain_timeout_ms / 1000)
+        self._channel.close()
+        self._observer.flush()
+        if self._log is not None:
+            self._log.close()
+        return 0 if drained else 1
+
+    def _heard(self, message: ToWorker, descriptor: int | None) -> None:
+        match message:
+            case Prepare(generation, metric_origins):
+                assert descriptor is not None, "the sources come with the message"
+                self._prepare(generation, metric_origins, descriptor)
+            case Commit(generation):
+                self._commit(generation)
+            case Abort():
+                self._abort()
+            case Drain():
+                self._ending.set()
+            case Reopen():
+                if self._log is not None:
+                    self._observer.flush()
+                    self._log.reopen()
+
+    def _prepare(self, generation: int, metric_origins: tuple[str, ...], descriptor: int) -> None:
+        self._abort()
+        self._metric_origins = metric_origins
+        self._preparation = Preparation(self._loop, generation, descriptor, self._prepared)
+
+    def _prepared(self, preparation: Preparation) -> None:
+        """Its thread has ended; one that was aborted meanwhile is of no interest."""
+        if preparation is self._preparation:
+            hooks = hook_numbers(preparation.prepared) if preparation.prepared else ()
+            self._channel.send(control.Prepared(preparation.generation, preparation.problems, hooks))
+
+    def _commit(self, generation: int) -> None:
+        preparation, self._preparation = self._preparation, None
+        assert preparation is not None and preparation.generation == generation, "committed without being prepared"
+        assert preparation.prepared is not None, "committed although it failed"
+        before = self._worker.prepared
+        self._worker.origins = self._metric_origins
+        self._worker.commit(preparation.prepared)
+        self._metrics.set("generation", generation)
+        before.policies.forget()
+        self._channel.send(Committed(generation))
+        self._loop.call_later(tidy_delay_ms / 1000, _tidy)
+
+    def _abort(self) -> None:
+        preparation, self._preparation = self._preparation, None
+        if preparation is not None:
+            preparation.abort()
+
+
+def hook_numbers(prepared: Prepared) -> tuple[str, ...]:
+    """What a marker stands for, by number. Pipelines count their hooks apart, so with several a number is ambiguous."""
+    rows = zip_longest(*{id(names): names for names in prepared.hook_names()}.values(), fillvalue="")
+    return tuple(" or ".join(dict.fromkeys(name for name in row if name)) for row in rows)
+
+
+def _tidy() -> None:
+    """What lives as long as the configuration is no longer looked at by the garbage collector; what does not, goes."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
+def _watch_supervisor(sock: socket.socket, worker: Worker) -> None:
+    """Ends this process some time after its supervisor is gone, even if its loop stands still in a policy."""
+
+    def watch() -> None:
+        poll = select.poll()
+        poll.register(copy, select.POLLRDHUP)
+        poll.poll()
+        threading.Event().wait((worker.prepared.config.server.drain_timeout_ms + worker_kill_grace_ms) / 1000)
+        os._exit(1)
+
+    copy = os.dup(sock.fileno())
+    threading.Thread(target=watch, name="fastedge-supervisor", daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()
