@@ -31,6 +31,7 @@ def extensions() -> list[Extension]:
 
 
 setup(
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
     ext_modules=cythonize(
         extensions(), compiler_directives=DIRECTIVES, nthreads=os.cpu_count() or 1, build_dir="build/cython"
     )

@@ -1,7 +1,10 @@
 """The stages that come with fastedge. Each takes plain values, and is resolved against the configuration once."""
 
+from fastedge._core.condition import Match
+from fastedge._core.pipeline import When
 from fastedge.stages.experiment import Experiment
+from fastedge.stages.geo import GeoGate, GeoRoute
 from fastedge.stages.jwt_auth import JwtAuth
 from fastedge.stages.redirects import Redirects
 
-__all__ = ["Experiment", "JwtAuth", "Redirects"]
+__all__ = ["Experiment", "GeoGate", "GeoRoute", "JwtAuth", "Match", "Redirects", "When"]

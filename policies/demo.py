@@ -1,0 +1,176 @@
+"""The demo behind `make run`: two small origins, the edge with policies/shop.py, and a table of commands to try.
+
+Everything is on the loopback address; the secrets are made anew at each start and end with it.
+"""
+
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from fastedge.routing import assign
+
+HERE = Path(__file__).parent
+RUN = HERE.parent / "run"
+EDGE, ADMIN = ("127.0.0.1", 8080), ("127.0.0.1", 8081)
+ORIGINS = {"eu": 9001, "us": 9002}
+GERMAN, AMERICAN = "194.25.0.60", "8.8.8.8"
+READY_TIMEOUT_S = 15
+
+
+@dataclass(frozen=True)
+class Try:
+    """One thing to see: what it shows, the path, and the fields that make it so."""
+
+    shows: str
+    path: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    address: tuple[str, int] = EDGE
+
+
+def main() -> int:
+    RUN.mkdir(exist_ok=True)
+    environment = {"SHOP_KEY": secrets.token_hex(32), "FASTEDGE_ADMIN_TOKEN": secrets.token_hex(16)}
+    (RUN / "token").write_text(_token(environment["SHOP_KEY"]))
+    (RUN / "admin-token").write_text(environment["FASTEDGE_ADMIN_TOKEN"])
+    for name, port in ORIGINS.items():
+        threading.Thread(target=_origin(name, port).serve_forever, daemon=True).start()
+    edge = subprocess.Popen(
+        [sys.executable, "-m", "fastedge", "run", str(HERE / "shop.toml")], env={**os.environ, **environment}
+    )
+    signal.signal(signal.SIGTERM, lambda *_: edge.terminate())
+    try:
+        if _ready(edge):
+            _show(Console())
+        return edge.wait()
+    except KeyboardInterrupt:
+        return edge.wait()
+
+
+def _origin(name: str, port: int) -> ThreadingHTTPServer:
+    """An application that says where it runs and what it was told about the visitor."""
+
+    class Page(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            told = ("x-customer", "edge-variant", "x-forwarded-for")
+            lines = [f"{self.path} from the {name} origin", *(f"{n}: {self.headers[n]}" for n in told if self.headers[n])]
+            body = ("\n".join(lines) + "\n").encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain")
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("X-Origin", name)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return ThreadingHTTPServer(("127.0.0.1", port), Page)
+
+
+def _token(secret: str) -> str:
+    """A token for the customer Ada, good for a day (RFC 7519)."""
+    now = int(time.time())
+    claims = {"iss": "https://id.shop.example", "aud": "shop", "sub": "ada", "iat": now, "exp": now + 86_400}
+    signed = ".".join(_base64url(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+    return f"{signed}.{_base64url(hmac.digest(secret.encode(), signed.encode(), hashlib.sha256))}"
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _ready(edge: subprocess.Popen[bytes]) -> bool:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while time.monotonic() < deadline and edge.poll() is None:
+        try:
+            if _ask(Try("", "/readyz", address=ADMIN)).startswith("200"):
+                return True
+        except OSError:
+            pass
+        time.sleep(0.05)
+    return False
+
+
+def _ask(what: Try) -> str:
+    """Status, and of the answer what the row is about."""
+    connection = http.client.HTTPConnection(*what.address, timeout=5)
+    token = (RUN / "token").read_text()
+    connection.request("GET", what.path, headers={n: v.replace("$TOKEN", token) for n, v in what.fields.items()})
+    response = connection.getresponse()
+    body = response.read().decode()
+    connection.close()
+    told = [
+        response.getheader(name)
+        for name in ("location", "www-authenticate", "x-origin", "x-checkout")
+        if response.getheader(name)
+    ]
+    if what.path == "/metrics":
+        told = [next(line for line in body.splitlines() if line.startswith("fastedge_requests_total"))]
+    return " · ".join([f"{response.status} {response.reason}", *(str(one) for one in told)])
+
+
+def _visitor(variant: str) -> str:
+    """A visitor whom the experiment puts into this variant."""
+    names = (f"visitor-{number}" for number in range(1000))
+    return next(name for name in names if assign("checkout", name, {"a": 50, "b": 50}) == variant)
+
+
+def _tries() -> list[Try]:
+    customer = {"Authorization": "Bearer $TOKEN"}
+    return [
+        Try("a page that has moved", "/old-shoes?size=42"),
+        Try("no token, no checkout: the origin never hears of it", "/checkout/basket"),
+        Try("a valid token", "/checkout/basket", customer),
+        Try("variant a of the experiment", "/checkout/pay", customer | {"Cookie": f"uid={_visitor('a')}"}),
+        Try("variant b", "/checkout/pay", customer | {"Cookie": f"uid={_visitor('b')}"}),
+        Try("a visitor from Germany: the European origin", "/", {"X-Forwarded-For": GERMAN}),
+        Try("a visitor from the United States", "/", {"X-Forwarded-For": AMERICAN}),
+        Try("what was counted, over all workers", "/metrics", address=ADMIN),
+    ]
+
+
+def _show(console: Console) -> None:
+    table = Table(title="Try it", title_justify="left", show_lines=True)
+    table.add_column("shows", max_width=24)
+    table.add_column("command", overflow="fold")
+    table.add_column("answers just now", max_width=40)
+    for one in _tries():
+        table.add_row(one.shows, _command(one), _ask(one))
+    console.print(table, highlight=False)
+    console.print(
+        "Why was it decided so?  fastedge explain policies/shop.toml http://127.0.0.1:8080/checkout/pay "
+        f"--ip {GERMAN}\nCtrl-C ends the demo. Its log: run/access.log",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _command(one: Try) -> str:
+    parts = ["curl -i"]
+    for name, value in one.fields.items():
+        value = value.replace("$TOKEN", "$(cat run/token)")
+        parts.append(f"-H '{name}: {value}'" if "$" not in value else f'-H "{name}: {value}"')
+    return " ".join([*parts, f"'http://{one.address[0]}:{one.address[1]}{one.path}'"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""A small shop: moved pages redirect, Europeans go to the European origin, the checkout is for customers only and
+half of them get the new one."""
+
+from fastedge import CONTINUE, Pipeline
+from fastedge.stages import Experiment, GeoRoute, JwtAuth, Redirects, When
+
+
+class ShowVariant:
+    """Lets the browser see which checkout it got, for the page's own measurements."""
+
+    def on_response(self, request, response, ctx):
+        if "checkout" in ctx.variants:
+            response.headers["x-checkout"] = ctx.variants["checkout"]
+
+
+class NoInternals:
+    """The origins' internal pages are nobody's business."""
+
+    def on_request(self, request, ctx):
+        if request.path.startswith("/internal"):
+            ctx.plan.target = "/not-found"
+        return CONTINUE
+
+
+pipeline = Pipeline(
+    Redirects(table="moved"),
+    GeoRoute({"union:EU": "eu", "GB": "eu", "CH": "eu", "NO": "eu"}, default="us"),
+    NoInternals(),
+    When(
+        "/checkout/*",
+        JwtAuth(issuer="https://id.shop.example", audience="shop", keys="shop", forward_claims={"sub": "x-customer"}),
+        Experiment("checkout", weights={"a": 50, "b": 50}, sticky_by="cookie:uid"),
+        ShowVariant(),
+    ),
+)
