@@ -40,7 +40,7 @@ cdef class RedirectBuilder:
     `unit` is what a row's number counts: lines of a file, or rows.
     """
 
-    def __cinit__(self, str unit="line"):
+    def __init__(self, str unit not None="line"):
         self.table = RedirectTable()
         self.problems = []
         self.unit = unit
