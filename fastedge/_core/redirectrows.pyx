@@ -112,6 +112,8 @@ cdef str read_source(object source, Row* row, char* host, const char** path):
     cdef const char* text
     if type(source) is not str:
         return f"expected a text, found {shown(source)}"
+    if not (<str> source).isascii():
+        return refused_character(source)
     text = PyUnicode_AsUTF8AndSize(source, &size)
     if size == 0:
         return "is empty; expected a path like /old"
@@ -178,42 +180,42 @@ cdef str read_kind(const char* path, Py_ssize_t size, Row* row):
 
 cdef str read_target(object target, Row* row, char* compiled):
     """Copy a target with its references as bytes 1 to 9. None, or what is wrong."""
-    cdef Py_ssize_t size = 0, authority = 0
+    cdef Py_ssize_t size = 0
     cdef const char* text
     if type(target) is not str:
         return f"expected a text, found {shown(target)}"
+    if not (<str> target).isascii():
+        return refused_character(target)
     text = PyUnicode_AsUTF8AndSize(target, &size)
     if size == 0:
         return "is empty; expected a path like /new or a URL like https://shop.example/new"
     if size > TARGET_BYTES:
         return f"is {size} bytes long, at most {TARGET_BYTES}"
-    if text[0] != c"/":
-        authority = authority_end(text, size)
-        if authority == 0:
-            return f"expected a path like /new or an http or https URL with a plain host, found {shown(target)}"
-    elif size > 1 and text[1] == c"/":
+    if text[0] != c"/" and not has_plain_host(text, size):
+        return f"expected a path like /new or an http or https URL with a plain host, found {shown(target)}"
+    if size > 1 and text[0] == c"/" and text[1] == c"/":
         return "begins with //, which is another host; write https:// in full"
     if not is_uri(text, size):
         return refused_character(target)
-    return compile_target(text, size, authority, row, compiled)
+    return compile_target(text, size, row, compiled)
 
 
-cdef Py_ssize_t authority_end(const char* text, Py_ssize_t size) noexcept nogil:
-    """Where the path begins behind `http://host` or `https://host:port`; 0 if that is not what stands there.
+cdef bint has_plain_host(const char* text, Py_ssize_t size) noexcept nogil:
+    """Whether it begins with `http://host` or `https://host:port`, and the host ends there.
 
     No user information, no references: the host of a Location is always the operator's own text.
     """
     cdef Py_ssize_t start = scheme_size(text, size), i
     cdef char c
     if start == 0:
-        return 0
+        return False
     for i in range(start, size):
         c = text[i] | 0x20 if c"A" <= text[i] <= c"Z" else text[i]
         if c == c"/" or c == c"?" or c == c"#":
-            return i if i > start else 0
+            return i > start
         if not (c"a" <= c <= c"z" or c"0" <= c <= c"9" or c in (c"-", c".", c"_", c":", c"[", c"]")):
-            return 0
-    return size if size > start else 0
+            return False
+    return size > start
 
 
 cdef Py_ssize_t scheme_size(const char* text, Py_ssize_t size) noexcept nogil:
@@ -237,7 +239,7 @@ cdef bint is_uri(const char* text, Py_ssize_t size) noexcept nogil:
     return True
 
 
-cdef str compile_target(const char* text, Py_ssize_t size, Py_ssize_t authority, Row* row, char* compiled):
+cdef str compile_target(const char* text, Py_ssize_t size, Row* row, char* compiled):
     """References: `*` is the next wildcard of the source in order, `$1` to `$9` the one of that number, `$$` a dollar."""
     cdef Py_ssize_t i = 0, out = 0, number, stars = 0, fragment = -1
     cdef bint dollars = False
@@ -261,8 +263,6 @@ cdef str compile_target(const char* text, Py_ssize_t size, Py_ssize_t authority,
         if number > row.stars:
             return f"asks for wildcard {number}, but the source has {row.stars}"
         if number:
-            if i < authority or (authority == size and authority):
-                return "takes its host from the request"
             compiled[out] = <char> number
             row.carries = True
         i += 1
