@@ -35,7 +35,7 @@ STATUSES[""] = 301
 
 @cython.final
 cdef class RedirectBuilder:
-    """Takes rows with `add`, gives the table with `finish`; `problems` are `(line, column, text)`, the first few of all.
+    """Takes rows with `add`, gives the table with `finish`; `problems` has the first few as `(line, column, text)`.
 
     `unit` is what a row's number counts: lines of a file, or rows.
     """
@@ -77,7 +77,7 @@ cdef class RedirectBuilder:
         return 0
 
     def finish(self):
-        """The table of all rows that were added. Rows that contradict each other become problems; equal ones are one."""
+        """The table of all rows. Rows that contradict each other become problems; equal ones are one."""
         cdef Py_ssize_t number, earlier
         cdef RedirectTable table = self.table
         table.unit = self.unit
@@ -168,7 +168,12 @@ cdef str read_kind(const char* path, Py_ssize_t size, Row* row):
             return "has `**`; one `*` is enough"
     if stars > CAPTURES:
         return f"has {stars} `*`, at most {CAPTURES}"
-    row.kind = EXACT if stars == 0 else PREFIX if stars == 1 and path[size - 1] == c"*" and path[size - 2] == c"/" else PATTERN
+    if stars == 0:
+        row.kind = EXACT
+    elif stars == 1 and path[size - 1] == c"*" and path[size - 2] == c"/":
+        row.kind = PREFIX
+    else:
+        row.kind = PATTERN
     if row.kind == PATTERN and size > PATTERN_MAX:
         return f"is a pattern of {size} bytes, at most {PATTERN_MAX}"
     row.stars = <uint8_t> stars
@@ -240,7 +245,7 @@ cdef bint is_uri(const char* text, Py_ssize_t size) noexcept nogil:
 
 
 cdef str compile_target(const char* text, Py_ssize_t size, Row* row, char* compiled):
-    """References: `*` is the next wildcard of the source in order, `$1` to `$9` the one of that number, `$$` a dollar."""
+    """References: `*` is the next wildcard of the source, `$1` to `$9` the one of that number, `$$` a dollar."""
     cdef Py_ssize_t i = 0, out = 0, number, stars = 0, fragment = -1
     cdef bint dollars = False
     row.has_query = row.carries = False

@@ -1,4 +1,4 @@
-"""A redirect table: C arrays and one hash index, no object a row. A miss, which nearly every request is, costs one probe.
+"""A redirect table: C arrays and one hash index, no object a row. A miss, as nearly every request is, costs a probe.
 
 Never changes once it is indexed, and never lets what a client sent choose the host of a Location.
 """
@@ -328,7 +328,7 @@ cdef bint is_printable(const char* text, Py_ssize_t size) noexcept nogil:
 
 
 cdef Py_ssize_t kept_on_host(char* text, Py_ssize_t size) noexcept nogil:
-    """Fold leading slashes into one: `//evil.example` is another host (RFC 3986 §4.2), and to browsers `/\\` is the same."""
+    """Fold leading slashes into one: `//evil.example` is another host (RFC 3986 §4.2), to browsers `/\\` is too."""
     cdef Py_ssize_t slashes = 0
     while slashes < size and (text[slashes] == c"/" or text[slashes] == c"\\"):
         slashes += 1
