@@ -103,6 +103,8 @@ rsa_key_bits_min = 2048  # RFC 7518 §3.3
 rsa_key_bits_max = 8192  # a check's cost grows with the square
 key_file_bytes_max = 1024 * 1024
 jwk_set_keys_max = 1024
+keys_max = 1024  # in one set
+
 # --- redirect tables (routing) ---------------------------------------------------------------------------------------
 redirect_rows_max = 1_000_000
 redirect_patterns_max = 1_000  # rows with a `*` inside: they are tried one after the other

@@ -1,7 +1,7 @@
 """From a visitor's key to a bucket, and from the bucket to a variant.
 
 The bucket is XXH3-64 (seed 0) of the salt's UTF-8 bytes, one NUL byte and the key's bytes, modulo 10,000. That is a
-contract with every origin that works it out itself: never change it. It keeps no secret: whoever picks a key can pick a variant.
+contract with every origin that computes it: never change it. It keeps no secret: a chosen key is a chosen variant.
 """
 
 cimport cython

@@ -35,12 +35,12 @@ STATUSES[""] = 301
 
 @cython.final
 cdef class RedirectBuilder:
-    """Takes rows with `add`, gives the table with `finish`; `problems` are `(line, column, text)`, the first few of all.
+    """Takes rows with `add`, gives the table with `finish`; `problems` has the first few as `(line, column, text)`.
 
     `unit` is what a row's number counts: lines of a file, or rows.
     """
 
-    def __cinit__(self, str unit="line"):
+    def __init__(self, str unit not None="line"):
         self.table = RedirectTable()
         self.problems = []
         self.unit = unit
@@ -77,7 +77,7 @@ cdef class RedirectBuilder:
         return 0
 
     def finish(self):
-        """The table of all rows that were added. Rows that contradict each other become problems; equal ones are one."""
+        """The table of all rows. Rows that contradict each other become problems; equal ones are one."""
         cdef Py_ssize_t number, earlier
         cdef RedirectTable table = self.table
         table.unit = self.unit
@@ -112,6 +112,8 @@ cdef str read_source(object source, Row* row, char* host, const char** path):
     cdef const char* text
     if type(source) is not str:
         return f"expected a text, found {shown(source)}"
+    if not (<str> source).isascii():
+        return refused_character(source)
     text = PyUnicode_AsUTF8AndSize(source, &size)
     if size == 0:
         return "is empty; expected a path like /old"
@@ -166,7 +168,12 @@ cdef str read_kind(const char* path, Py_ssize_t size, Row* row):
             return "has `**`; one `*` is enough"
     if stars > CAPTURES:
         return f"has {stars} `*`, at most {CAPTURES}"
-    row.kind = EXACT if stars == 0 else PREFIX if stars == 1 and path[size - 1] == c"*" and path[size - 2] == c"/" else PATTERN
+    if stars == 0:
+        row.kind = EXACT
+    elif stars == 1 and path[size - 1] == c"*" and path[size - 2] == c"/":
+        row.kind = PREFIX
+    else:
+        row.kind = PATTERN
     if row.kind == PATTERN and size > PATTERN_MAX:
         return f"is a pattern of {size} bytes, at most {PATTERN_MAX}"
     row.stars = <uint8_t> stars
@@ -178,42 +185,42 @@ cdef str read_kind(const char* path, Py_ssize_t size, Row* row):
 
 cdef str read_target(object target, Row* row, char* compiled):
     """Copy a target with its references as bytes 1 to 9. None, or what is wrong."""
-    cdef Py_ssize_t size = 0, authority = 0
+    cdef Py_ssize_t size = 0
     cdef const char* text
     if type(target) is not str:
         return f"expected a text, found {shown(target)}"
+    if not (<str> target).isascii():
+        return refused_character(target)
     text = PyUnicode_AsUTF8AndSize(target, &size)
     if size == 0:
         return "is empty; expected a path like /new or a URL like https://shop.example/new"
     if size > TARGET_BYTES:
         return f"is {size} bytes long, at most {TARGET_BYTES}"
-    if text[0] != c"/":
-        authority = authority_end(text, size)
-        if authority == 0:
-            return f"expected a path like /new or an http or https URL with a plain host, found {shown(target)}"
-    elif size > 1 and text[1] == c"/":
+    if text[0] != c"/" and not has_plain_host(text, size):
+        return f"expected a path like /new or an http or https URL with a plain host, found {shown(target)}"
+    if size > 1 and text[0] == c"/" and text[1] == c"/":
         return "begins with //, which is another host; write https:// in full"
     if not is_uri(text, size):
         return refused_character(target)
-    return compile_target(text, size, authority, row, compiled)
+    return compile_target(text, size, row, compiled)
 
 
-cdef Py_ssize_t authority_end(const char* text, Py_ssize_t size) noexcept nogil:
-    """Where the path begins behind `http://host` or `https://host:port`; 0 if that is not what stands there.
+cdef bint has_plain_host(const char* text, Py_ssize_t size) noexcept nogil:
+    """Whether it begins with `http://host` or `https://host:port`, and the host ends there.
 
     No user information, no references: the host of a Location is always the operator's own text.
     """
     cdef Py_ssize_t start = scheme_size(text, size), i
     cdef char c
     if start == 0:
-        return 0
+        return False
     for i in range(start, size):
         c = text[i] | 0x20 if c"A" <= text[i] <= c"Z" else text[i]
         if c == c"/" or c == c"?" or c == c"#":
-            return i if i > start else 0
+            return i > start
         if not (c"a" <= c <= c"z" or c"0" <= c <= c"9" or c in (c"-", c".", c"_", c":", c"[", c"]")):
-            return 0
-    return size if size > start else 0
+            return False
+    return size > start
 
 
 cdef Py_ssize_t scheme_size(const char* text, Py_ssize_t size) noexcept nogil:
@@ -237,8 +244,8 @@ cdef bint is_uri(const char* text, Py_ssize_t size) noexcept nogil:
     return True
 
 
-cdef str compile_target(const char* text, Py_ssize_t size, Py_ssize_t authority, Row* row, char* compiled):
-    """References: `*` is the next wildcard of the source in order, `$1` to `$9` the one of that number, `$$` a dollar."""
+cdef str compile_target(const char* text, Py_ssize_t size, Row* row, char* compiled):
+    """References: `*` is the next wildcard of the source, `$1` to `$9` the one of that number, `$$` a dollar."""
     cdef Py_ssize_t i = 0, out = 0, number, stars = 0, fragment = -1
     cdef bint dollars = False
     row.has_query = row.carries = False
@@ -261,8 +268,6 @@ cdef str compile_target(const char* text, Py_ssize_t size, Py_ssize_t authority,
         if number > row.stars:
             return f"asks for wildcard {number}, but the source has {row.stars}"
         if number:
-            if i < authority or (authority == size and authority):
-                return "takes its host from the request"
             compiled[out] = <char> number
             row.carries = True
         i += 1

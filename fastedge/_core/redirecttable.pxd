@@ -54,23 +54,23 @@ cdef class RedirectTable:
 
     cdef int append(self, Row row, const char* host, const char* path, const char* target) except -1
     cdef int index(self) except -1
-    cdef void claim_pattern(self, Py_ssize_t number, const char* path, Py_ssize_t size) noexcept nogil
-    cdef bint may_lead_on(self, Py_ssize_t number, bint absolute) noexcept nogil
-    cdef Py_ssize_t claim(self, Py_ssize_t number) noexcept nogil
+    cdef void claim_pattern(self, Py_ssize_t number, const char* path, Py_ssize_t size) noexcept
+    cdef bint may_lead_on(self, Py_ssize_t number, bint absolute) noexcept
+    cdef Py_ssize_t claim(self, Py_ssize_t number) noexcept
     cdef void match(
         self, const char* host, Py_ssize_t host_size, const char* path, Py_ssize_t path_size, Match* found
-    ) noexcept nogil
+    ) noexcept
     cdef Py_ssize_t same(
         self, Kind kind, const char* host, Py_ssize_t host_size, const char* path, Py_ssize_t path_size
-    ) noexcept nogil
+    ) noexcept
     cdef Py_ssize_t probe(
         self, uint64_t key, Kind kind, const char* host, Py_ssize_t host_size, const char* path, Py_ssize_t path_size
-    ) noexcept nogil
+    ) noexcept
     cdef void match_prefix(
         self, const char* host, Py_ssize_t host_size, const char* path, Py_ssize_t path_size, Match* found
-    ) noexcept nogil
+    ) noexcept
     cdef void match_pattern(
         self, const char* host, Py_ssize_t host_size, const char* path, Py_ssize_t path_size, Match* found
-    ) noexcept nogil
+    ) noexcept
     cdef bytes location(self, Match* found, const char* path, const char* query, Py_ssize_t query_size)
     cdef tuple describe(self, Py_ssize_t number)

@@ -1,4 +1,4 @@
-"""A redirect table: C arrays and one hash index, no object a row. A miss, which nearly every request is, costs one probe.
+"""A redirect table: C arrays and one hash index, no object a row. A miss, as nearly every request is, costs a probe.
 
 Never changes once it is indexed, and never lets what a client sent choose the host of a Location.
 """
@@ -137,7 +137,7 @@ cdef class RedirectTable:
         self.pattern_count = 0
         return 0
 
-    cdef Py_ssize_t claim(self, Py_ssize_t number) noexcept nogil:
+    cdef Py_ssize_t claim(self, Py_ssize_t number) noexcept:
         """Index one row; -1, or the number of an earlier row with the same source."""
         cdef Row* row = &self.rows[number]
         cdef const char* host = self.arena + row.text
@@ -161,7 +161,7 @@ cdef class RedirectTable:
             self.claim_pattern(number, path, row.path_size)
         return -1
 
-    cdef void claim_pattern(self, Py_ssize_t number, const char* path, Py_ssize_t size) noexcept nogil:
+    cdef void claim_pattern(self, Py_ssize_t number, const char* path, Py_ssize_t size) noexcept:
         """The literal bytes in front let most requests pass a pattern with one comparison."""
         cdef Pattern* pattern = &self.patterns[self.pattern_count]
         cdef char mask[8]
@@ -175,7 +175,7 @@ cdef class RedirectTable:
         pattern.row = number
         self.pattern_count += 1
 
-    cdef bint may_lead_on(self, Py_ssize_t number, bint absolute) noexcept nogil:
+    cdef bint may_lead_on(self, Py_ssize_t number, bint absolute) noexcept:
         cdef Match found
         cdef Row* row = &self.rows[number]
         cdef const char* host = self.arena + row.text
@@ -191,7 +191,7 @@ cdef class RedirectTable:
 
     cdef void match(
         self, const char* host, Py_ssize_t host_size, const char* path, Py_ssize_t path_size, Match* found
-    ) noexcept nogil:
+    ) noexcept:
         """The row for a host (no port, lower-case) and a path, and what its `*` took."""
         found.row = self.same(EXACT, host, host_size, path, path_size)
         if found.row < 0 and self.prefix_size_max:
@@ -201,7 +201,7 @@ cdef class RedirectTable:
 
     cdef Py_ssize_t same(
         self, Kind kind, const char* host, Py_ssize_t host_size, const char* path, Py_ssize_t path_size
-    ) noexcept nogil:
+    ) noexcept:
         """The row of one kind with exactly this path, for this host before any host; -1."""
         cdef Py_ssize_t number = -1
         if path_size > SOURCE_BYTES:
@@ -216,7 +216,7 @@ cdef class RedirectTable:
 
     cdef Py_ssize_t probe(
         self, uint64_t key, Kind kind, const char* host, Py_ssize_t host_size, const char* path, Py_ssize_t path_size
-    ) noexcept nogil:
+    ) noexcept:
         cdef uint64_t slot = key & self.slot_mask
         cdef uint64_t entry
         cdef Py_ssize_t number
@@ -237,7 +237,7 @@ cdef class RedirectTable:
 
     cdef void match_prefix(
         self, const char* host, Py_ssize_t host_size, const char* path, Py_ssize_t path_size, Match* found
-    ) noexcept nogil:
+    ) noexcept:
         """Back over the `/` of the path, hashing only up to those where some prefix of the table ends."""
         cdef Py_ssize_t size = min(path_size, self.prefix_size_max)
         cdef const char* slash
@@ -256,7 +256,7 @@ cdef class RedirectTable:
 
     cdef void match_pattern(
         self, const char* host, Py_ssize_t host_size, const char* path, Py_ssize_t path_size, Match* found
-    ) noexcept nogil:
+    ) noexcept:
         cdef uint64_t head = first_eight(path, path_size)
         cdef Py_ssize_t i
         cdef Row* row
@@ -328,7 +328,7 @@ cdef bint is_printable(const char* text, Py_ssize_t size) noexcept nogil:
 
 
 cdef Py_ssize_t kept_on_host(char* text, Py_ssize_t size) noexcept nogil:
-    """Fold leading slashes into one: `//evil.example` is another host (RFC 3986 §4.2), and to browsers `/\\` is the same."""
+    """Fold leading slashes into one: `//evil.example` is another host (RFC 3986 §4.2), to browsers `/\\` is too."""
     cdef Py_ssize_t slashes = 0
     while slashes < size and (text[slashes] == c"/" or text[slashes] == c"\\"):
         slashes += 1

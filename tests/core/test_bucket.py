@@ -52,9 +52,9 @@ def test_two_salts_are_independent():
 
 def test_variants_take_their_buckets_in_order():
     buckets = buckets_of("s", {"a": 25, "none": 0, "b": 75})
-    for i in range(2_000):
-        key = b"%d" % i
-        assert buckets.variant_of(key) == ("a" if buckets.bucket_of(key) < 2_500 else "b")
+    variants = {buckets.bucket_of(key): buckets.variant_of(key) for key in (b"%d" % i for i in range(100_000))}
+    assert {0, 2_499, 2_500, 9_999} <= set(variants)
+    assert all(variant == ("a" if bucket < 2_500 else "b") for bucket, variant in variants.items())
 
 
 def test_growing_the_first_share_moves_nobody_out_of_it():

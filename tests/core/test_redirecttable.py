@@ -97,6 +97,11 @@ def test_carried_control_characters_are_no_redirect(byte):
     assert TABLE.find(b"/old", bytes([byte])) is None
 
 
+def test_path_with_more_slashes_than_a_source_has_bytes():
+    assert TABLE.find("/blog/" + "/" * 5000)[1] == "/news/" + "/" * 5000
+    assert TABLE.find("/nothing/" + "/" * 5000) is None
+
+
 def test_location_that_gets_too_long_is_no_redirect():
     table = table_of([("/a/*", "/b/*")])
     room = redirect_location_bytes_max - len("/b/")

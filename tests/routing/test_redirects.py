@@ -173,7 +173,10 @@ def test_too_many_rows_are_refused():
         table_of(rows)
 
 
-@given(st.text(), st.text())
+TEXTS = st.text() | st.text(st.characters())  # the latter with lone surrogates, as a policy may have them
+
+
+@given(TEXTS, TEXTS)
 def test_any_cells_are_read_or_refused(source, target):
     try:
         table = table_of([(source, target)])
