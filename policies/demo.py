@@ -21,7 +21,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from fastedge.routing import assign
 
@@ -31,6 +30,7 @@ EDGE, ADMIN = ("127.0.0.1", 8080), ("127.0.0.1", 8081)
 ORIGINS = {"eu": 9001, "us": 9002}
 GERMAN, AMERICAN = "194.25.0.60", "8.8.8.8"
 READY_TIMEOUT_S = 15
+_CHECKOUT = f"http://{EDGE[0]}:{EDGE[1]}/checkout/pay"
 
 
 @dataclass(frozen=True)
@@ -148,16 +148,14 @@ def _tries() -> list[Try]:
 
 
 def _show(console: Console) -> None:
-    table = Table(title="Try it", title_justify="left", show_lines=True)
-    table.add_column("shows", max_width=24)
-    table.add_column("command", overflow="fold")
-    table.add_column("answers just now", max_width=40)
-    for one in _tries():
-        table.add_row(one.shows, _command(one), _ask(one))
-    console.print(table, highlight=False)
+    """Commands stand alone on their lines, so that they can be copied."""
+    for number, one in enumerate(_tries(), 1):
+        console.print(f"\n[bold]{number}  {one.shows}[/bold]", highlight=False)
+        console.print(f"   {_command(one)}", style="cyan", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"   → {_ask(one)}", style="green", highlight=False, markup=False, soft_wrap=True)
     console.print(
-        "Why was it decided so?  fastedge explain policies/shop.toml http://127.0.0.1:8080/checkout/pay "
-        f"--ip {GERMAN}\nCtrl-C ends the demo. Its log: run/access.log",
+        f"\nWhy was it decided so?\n   .venv/bin/fastedge explain policies/shop.toml {_CHECKOUT} --ip {GERMAN}\n"
+        "Ctrl-C ends the demo. Its log: run/access.log",
         highlight=False,
         markup=False,
         soft_wrap=True,
