@@ -1,0 +1,139 @@
+"""Runs peers side by side and measures them in turns: A B C A B C, so that the machine's moods meet all of them alike.
+
+The unit is CPU microseconds of the server's whole process tree over requests answered (DESIGN §7). One failed request,
+one answer of another length, or a worker that was replaced ends the measurement: no figure is better than a wrong one.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks import tools
+from benchmarks.countries import CountryTable, make_countries
+from benchmarks.cpu import CpuMeter
+from benchmarks.load import Load, LoadResult, run_load
+from benchmarks.peers import Peer, Setting
+from benchmarks.peers.floor import FLOOR
+from benchmarks.process import Cores, Process, free_port
+
+WARM_UP_COUNT = 20_000  # twice the pool of tokens: whoever remembers them has seen them all
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A peer that serves."""
+
+    peer: Peer
+    process: Process
+    port: int
+    ready_s: float
+
+    @property
+    def name(self) -> str:
+        """The peer's name."""
+        return self.peer.name
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The origin, and the edges before it."""
+
+    origin: Running
+    edges: list[Running]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One turn of one peer."""
+
+    cpu_us: float
+    load: LoadResult
+
+
+@dataclass(slots=True)
+class Bench:
+    """Where it runs and how long. `rounds` are turns of each peer; `count` is requests in a turn."""
+
+    directory: Path
+    rounds: int = 7
+    count: int = 60_000
+    seconds: float = 4.0
+    body_mb: int = 4096
+    idle_connections: int = 10_000
+    say: Callable[[str], None] = print
+    missing: dict[str, str] = field(default_factory=dict)
+    _tables: dict[str, CountryTable] = field(default_factory=dict)
+
+    @property
+    def tools(self) -> Path:
+        """Where the compiled tools are."""
+        return self.directory / "tools"
+
+    @property
+    def countries(self) -> CountryTable:
+        """The table that all peers look addresses up in."""
+        if "countries" not in self._tables:
+            self._tables["countries"] = make_countries()
+        return self._tables["countries"]
+
+    def cores(self, servers: int = 1) -> Cores:
+        """Which core does what on this machine."""
+        return Cores.choose(sorted(os.sched_getaffinity(0)), servers)
+
+    def present(self, job: str, peers: Sequence[Peer]) -> list[Peer]:
+        """Those that can run here; the others are noted, each with its reason."""
+        found = []
+        for peer in peers:
+            reason = peer.missing()
+            if reason is None:
+                found.append(peer)
+            else:
+                self.missing[f"{job}: {peer.name}"] = reason
+        return found
+
+    @contextmanager
+    def serving(self, peers: Sequence[Peer], origin_port: int | None = None) -> Iterator[Scene]:
+        """The floor as origin and the peers before it (or before `origin_port`), serving until the block ends."""
+        with ExitStack() as stack:
+            origin = self._start(stack, FLOOR, "origin", self.cores().origin, 0)
+            port = origin_port or origin.port
+            edges = [self._start(stack, peer, peer.name, self.cores(peer.workers).servers, port) for peer in peers]
+            yield Scene(origin, edges)
+
+    def measure(self, running: Sequence[Running], load: Load) -> dict[str, list[Round]]:
+        """Warms everyone up, then gives each its turn, `rounds` times."""
+        for each in running:
+            self.warm_up(each, load)
+        turns: dict[str, list[Round]] = {each.name: [] for each in running}
+        for number in range(self.rounds):
+            for each in running:
+                turns[each.name].append(self.turn(each, load))
+            self.say(f"round {number + 1} of {self.rounds}: " + _in_short({name: t[-1] for name, t in turns.items()}))
+        return turns
+
+    def turn(self, running: Running, load: Load) -> Round:
+        """One run against one peer."""
+        meter = CpuMeter(running.process.pid)
+        cores = self.cores(running.peer.workers).load
+        meter.start()
+        found = run_load(tools.build("loadgen", self.tools), running.port, load, cores)
+        spent_ns = meter.stop()
+        found.require_clean(running.name)
+        return Round(spent_ns / 1000 / found.requests, found)
+
+    def warm_up(self, running: Running, load: Load) -> None:
+        """Requests that nobody counts."""
+        self.turn(running, Load(load.requests_file, load.connections, WARM_UP_COUNT, body_bytes=load.body_bytes))
+
+    def _start(self, stack: ExitStack, peer: Peer, name: str, cores: Sequence[int], origin_port: int) -> Running:
+        directory = self.directory / "run" / name
+        directory.mkdir(parents=True, exist_ok=True)
+        setting = Setting(directory, free_port(), origin_port, self.tools, self.countries, peer.workers)
+        process = stack.enter_context(Process(name, peer.prepare(setting), directory, cores))
+        return Running(peer, process, setting.port, process.await_port(setting.port))
+
+
+def _in_short(last: Mapping[str, Round]) -> str:
+    return ", ".join(f"{name} {turn.cpu_us:.2f} µs" for name, turn in last.items())

@@ -1,0 +1,16 @@
+"""What is measured: one module a job, each with `run(bench) -> JobReport`. The command line reads the same table."""
+
+from collections.abc import Callable
+
+from benchmarks.harness import Bench
+from benchmarks.jobs import answer, bigbody, idle, latency, proxy, scale
+from benchmarks.report import JobReport
+
+JOBS: dict[str, Callable[[Bench], JobReport]] = {
+    "proxy": proxy.run,
+    "answer": answer.run,
+    "latency": latency.run,
+    "idle": idle.run,
+    "scale": scale.run,
+    "bigbody": bigbody.run,
+}

@@ -1,0 +1,38 @@
+"""What jobs share: their loads and the rows of their reports."""
+
+from collections.abc import Mapping, Sequence
+
+from benchmarks import traffic
+from benchmarks.harness import Bench, Round
+from benchmarks.load import Load, write_requests
+from benchmarks.peers import Peer
+from benchmarks.report import JobReport
+from benchmarks.traffic import Visitor
+
+
+def report_for(bench: Bench, job: str, title: str, peers: Sequence[Peer]) -> JobReport:
+    """An empty report that names who takes part and who cannot."""
+    missing = [f"{who} was not measured: {why}" for who, why in bench.missing.items() if who.startswith(f"{job}: ")]
+    return JobReport(job, title, versions={peer.name: peer.version() for peer in peers}, notes=missing)
+
+
+def proxy_load(bench: Bench, count: int) -> Load:
+    """The requests of the proxy job."""
+    path = bench.directory / "proxy.requests"
+    write_requests(path, traffic.proxy_requests(bench.countries.addresses(traffic.TARGET_POOL)))
+    return Load(path, body_bytes=traffic.BODY_BYTES, count=count)
+
+
+def answer_load(bench: Bench, visitors: Sequence[Visitor], count: int) -> Load:
+    """The requests of the answer job: each visitor in turn."""
+    path = write_requests(bench.directory / "answer.requests", traffic.answer_requests(visitors))
+    return Load(path, body_bytes=traffic.BODY_BYTES, count=count)
+
+
+def add_cpu(report: JobReport, turns: Mapping[str, Sequence[Round]]) -> None:
+    """CPU a request with its ratios, and answers a second beside it."""
+    report.compared = ("cpu",)
+    for peer, rounds in turns.items():
+        requests = sum(each.load.requests for each in rounds)
+        report.add(peer, "cpu", "µs/request", [each.cpu_us for each in rounds], requests)
+        report.add(peer, "rate", "requests/s", [each.load.rate for each in rounds], requests)

@@ -1,0 +1,72 @@
+"""fastedge, as shipped: the command that users run, an edge.toml, limits and log on."""
+
+import importlib.util
+import sys
+import time
+from pathlib import Path
+
+from benchmarks import traffic
+from benchmarks.errors import BenchmarkError
+from benchmarks.peers import Peer, Setting, fill
+from benchmarks.process import HOST, Command
+
+ROOT = Path(__file__).parents[2]
+POLICY = ROOT / "benchmarks" / "policies" / "answer.py"
+SECRET_VARIABLE = "BENCHMARK_SHOP_KEY"
+
+
+def _missing() -> str | None:
+    for module in ("fastedge._core.pipeline", "fastedge.cli"):
+        try:
+            found = importlib.util.find_spec(module)
+        except ImportError:
+            found = None
+        if found is None:
+            return f"{module} cannot be imported (make build)"
+    return None
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"fastedge/{version('fastedge')}"
+    except PackageNotFoundError:
+        return "fastedge, this checkout"
+
+
+def _prepare_proxy(setting: Setting) -> Command:
+    return _prepare(setting, fill("fastedge_proxy.toml", **_addresses(setting)), {})
+
+
+def _prepare_bulk(setting: Setting) -> Command:
+    text = fill("fastedge_proxy.toml", **_addresses(setting))
+    return _prepare(setting, text.replace("[server]\n", "[server]\nrequest_body_mb_max = 65536\n"), {})
+
+
+def _prepare_answer(setting: Setting) -> Command:
+    (setting.directory / "country.bin").write_bytes(_compiled_countries(setting))
+    text = fill("fastedge_answer.toml", **_addresses(setting), policy=POLICY, secret_variable=SECRET_VARIABLE)
+    return _prepare(setting, text, {SECRET_VARIABLE: traffic.SECRET})
+
+
+def _addresses(setting: Setting) -> dict[str, object]:
+    return {"host": HOST, "port": setting.port, "origin_port": setting.origin_port, "workers": setting.workers}
+
+
+def _prepare(setting: Setting, text: str, environment: dict[str, str]) -> Command:
+    (setting.directory / "edge.toml").write_text(text)
+    return Command((sys.executable, "-m", "fastedge.cli", "run", "edge.toml"), {"PYTHONPATH": str(ROOT), **environment})
+
+
+def _compiled_countries(setting: Setting) -> bytes:
+    try:
+        from fastedge.geo import compile_table
+    except ImportError as error:
+        raise BenchmarkError(f"fastedge.geo cannot be imported: {error}") from error
+    return compile_table(setting.countries.ranges(), [], built=int(time.time()), source="benchmark")
+
+
+FASTEDGE = Peer("fastedge", _missing, _version, _prepare_proxy)
+FASTEDGE_BULK = Peer("fastedge", _missing, _version, _prepare_bulk)
+FASTEDGE_ANSWER = Peer("fastedge", _missing, _version, _prepare_answer)

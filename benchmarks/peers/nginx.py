@@ -1,0 +1,83 @@
+"""nginx: as a proxy, and with LuaJIT for the answer job (FFI to libcrypto, cjson, geo, split_clients).
+
+Two answers stand in the comparison: one verifies each token, as lua-resty-jwt does, and one remembers verified tokens.
+"""
+
+import re
+import subprocess
+from pathlib import Path
+
+from benchmarks import traffic
+from benchmarks.peers import CONNECTIONS_MAX, Peer, Setting, fill, find_program, first_line
+from benchmarks.process import HOST, Command
+
+MODULES = ("ndk_http_module.so", "ngx_http_lua_module.so")
+_CJSON = ("/usr/lib/*/lua/5.1/cjson.so", "/usr/local/lib/lua/5.1/cjson.so", "/usr/lib/lua/5.1/cjson.so")
+
+
+def _missing() -> str | None:
+    return None if find_program("nginx") else "nginx is not installed (Debian: nginx-light)"
+
+
+def _missing_lua() -> str | None:
+    if reason := _missing():
+        return reason
+    if not all((_modules_directory() / name).exists() for name in MODULES):
+        return "nginx has no Lua module (Debian: libnginx-mod-http-lua)"
+    if not any(list(Path("/").glob(pattern[1:])) for pattern in _CJSON):
+        return "LuaJIT has no cjson (Debian: lua-cjson)"
+    return None
+
+
+def _version() -> str:
+    return first_line(_program(), "-v").removeprefix("nginx version: ")
+
+
+def _prepare_proxy(setting: Setting) -> Command:
+    job = fill("nginx_proxy.conf", host=HOST, port=setting.port, origin_port=setting.origin_port)
+    return _prepare(setting, job, "")
+
+
+def _prepare_answer(setting: Setting, remember: bool) -> Command:
+    lines = (f"{block} {country};\n" for block, country in setting.countries.blocks())
+    (setting.directory / "countries.conf").write_text("".join(lines))
+    (setting.directory / "page.html").write_bytes(traffic.PAGE)
+    gate = fill(
+        "gate.lua",
+        secret=traffic.SECRET,
+        issuer=traffic.ISSUER,
+        audience=traffic.AUDIENCE,
+        libcrypto=_libcrypto(),
+    )
+    (setting.directory / "gate.lua").write_text(gate)
+    job = fill("nginx_answer.conf", host=HOST, port=setting.port, remember="true" if remember else "false")
+    return _prepare(setting, job, "\n".join(f"load_module {_modules_directory() / name};" for name in MODULES))
+
+
+def _prepare(setting: Setting, job: str, modules: str) -> Command:
+    (setting.directory / "job.conf").write_text(job)
+    main = fill("nginx.conf", workers=setting.workers, connections_max=CONNECTIONS_MAX, modules=modules, job="job.conf")
+    (setting.directory / "nginx.conf").write_text(main)
+    return Command((_program(), "-p", f"{setting.directory}/", "-c", "nginx.conf", "-e", "error.log"), {})
+
+
+def _program() -> str:
+    return find_program("nginx") or "nginx"
+
+
+def _modules_directory() -> Path:
+    done = subprocess.run([_program(), "-V"], stderr=subprocess.PIPE, text=True, check=False)
+    found = re.search(r"--modules-path=(\S+)", done.stderr)
+    return Path(found[1] if found else "/usr/lib/nginx/modules")
+
+
+def _libcrypto() -> str:
+    """The library that nginx itself has loaded, by its versioned name."""
+    done = subprocess.run(["ldd", _program()], stdout=subprocess.PIPE, text=True, check=False)
+    found = re.search(r"libcrypto\.so\S*", done.stdout)
+    return found[0] if found else "crypto"
+
+
+NGINX = Peer("nginx", _missing, _version, _prepare_proxy)
+NGINX_LUA = Peer("nginx-lua", _missing_lua, _version, lambda setting: _prepare_answer(setting, False))
+NGINX_LUA_CACHE = Peer("nginx-lua-cache", _missing_lua, _version, lambda setting: _prepare_answer(setting, True))

@@ -1,0 +1,100 @@
+"""The requests that are sent, as bytes: ten ordinary fields, and for the answer job a token, a visitor and an address.
+
+Deterministic but for the tokens' `exp`, which hangs on the `now` that comes in.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+HOST = "shop.example"
+ISSUER = "https://id.shop.example"
+AUDIENCE = "shop"
+SECRET = "benchmark-secret-of-32-bytes-or-more-0123456789"
+TOKEN_POOL = 10_000
+TARGET_POOL = 1_000
+LIFETIME_S = 7 * 24 * 3600
+BODY_BYTES = 1024
+PAGE = b"<!doctype html><title>Checkout</title><p>".ljust(BODY_BYTES - 5, b"x") + b"</p>\n"
+_BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who asks: what a request of the answer job carries, and what must come of it."""
+
+    token: str
+    uid: str
+    address: str
+
+
+def make_visitors(addresses: Sequence[str], now: int, count: int = TOKEN_POOL) -> list[Visitor]:
+    """`count` visitors with different tokens of about 400 bytes."""
+    chance = random.Random(SECRET)
+    return [
+        Visitor(make_token(f"user-{number:06d}", now, chance), f"{chance.getrandbits(64):016x}", addresses[number])
+        for number in range(count)
+    ]
+
+
+def make_token(subject: str, now: int, chance: random.Random) -> str:
+    """A compact JWS with HS256 (RFC 7515 §3.1, RFC 7519)."""
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": subject,
+        "iat": now,
+        "exp": now + LIFETIME_S,
+        "jti": f"{chance.getrandbits(128):032x}",
+        "scope": "profile orders:read orders:write checkout",
+        "name": f"Customer {subject}",
+    }
+    signed = f"{_base64url({'alg': 'HS256', 'typ': 'JWT'})}.{_base64url(claims)}"
+    signature = hmac.digest(SECRET.encode(), signed.encode(), hashlib.sha256)
+    return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+def proxy_requests(addresses: Sequence[str]) -> list[bytes]:
+    """GETs of different targets, so that nobody can answer two of them by one trip to the origin."""
+    targets = (f"/catalogue/shoes/{number}?size=42&colour=blue" for number in range(TARGET_POOL))
+    return [
+        _render(target, addresses[number], f"uid={number:016x}; theme=dark", ())
+        for number, target in enumerate(targets)
+    ]
+
+
+def answer_requests(visitors: Sequence[Visitor]) -> list[bytes]:
+    """One GET for each visitor."""
+    return [answer_request(visitor) for visitor in visitors]
+
+
+def answer_request(visitor: Visitor) -> bytes:
+    """The GET of one visitor: the ten fields, and Authorization as the eleventh."""
+    cookie = f"theme=dark; uid={visitor.uid}"
+    return _render("/checkout/basket?step=2", visitor.address, cookie, (f"Authorization: Bearer {visitor.token}",))
+
+
+def _render(target: str, address: str, cookie: str, more: Sequence[str]) -> bytes:
+    lines = [
+        f"GET {target} HTTP/1.1",
+        f"Host: {HOST}",
+        f"User-Agent: {_BROWSER}",
+        "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        "Accept-Language: de-DE,de;q=0.8,en;q=0.5",
+        "Accept-Encoding: gzip, deflate, br",
+        "Referer: https://shop.example/catalogue",
+        f"Cookie: {cookie}",
+        f"X-Forwarded-For: {address}",
+        "Sec-Fetch-Mode: navigate",
+        "Priority: u=0, i",
+        *more,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def _base64url(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).rstrip(b"=").decode()
