@@ -108,7 +108,7 @@ def _upload(port: int, body_mb: int) -> None:
 def _asking(port: int, head: str) -> Iterator[tuple[socket.socket, BufferedReader]]:
     with socket.create_connection((HOST, port), timeout=60) as connection:
         connection.sendall(head.encode())
-        with BufferedReader(connection.makefile("rb", buffering=0), MIB) as answer:
+        with connection.makefile("rb") as answer:
             yield connection, answer
 
 
@@ -134,7 +134,7 @@ def _accept(listener: socket.socket) -> None:
 
 
 def _serve(connection: socket.socket) -> None:
-    with connection, BufferedReader(connection.makefile("rb", buffering=0), MIB) as requests:
+    with connection, connection.makefile("rb") as requests:
         try:
             while _answer(connection, requests):
                 pass

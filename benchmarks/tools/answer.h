@@ -1,5 +1,5 @@
-/* Reads one HTTP/1.1 answer as it arrives and says when it is whole (RFC 9112 sections 6 and 7). It judges framing only,
- * keeps no body, and must never take bytes for an answer that nobody asked for: what follows a whole answer breaks it. */
+/* Reads one HTTP/1.1 answer as it arrives and says when it is whole (RFC 9112 sections 6 and 7). It judges framing
+ * only, keeps no body, and must never take bytes for an answer that nobody asked for: what follows a whole one is wrong. */
 #pragma once
 #include <stdint.h>
 #include <stdlib.h>
@@ -33,9 +33,12 @@ static inline int answer_at_close(Answer *answer) {
 
 static inline void answer_field(Answer *answer, const char *line, const char *end) {
     size_t length = (size_t)(end - line);
-    if (length > 15 && !strncasecmp(line, "content-length:", 15)) answer->length = strtol(line + 15, NULL, 10);
-    else if (length > 18 && !strncasecmp(line, "transfer-encoding:", 18)) answer->chunked = memmem(line, length, "chunked", 7) != NULL;
-    else if (length > 11 && !strncasecmp(line, "connection:", 11)) answer->closes = memmem(line, length, "close", 5) != NULL;
+    if (length > 15 && !strncasecmp(line, "content-length:", 15))
+        answer->length = strtol(line + 15, NULL, 10);
+    else if (length > 18 && !strncasecmp(line, "transfer-encoding:", 18))
+        answer->chunked = memmem(line, length, "chunked", 7) != NULL;
+    else if (length > 11 && !strncasecmp(line, "connection:", 11))
+        answer->closes = memmem(line, length, "close", 5) != NULL;
 }
 
 /* `end` stands after the empty line. */
@@ -59,8 +62,13 @@ static inline int answer_head(Answer *answer, const char *head, const char *end)
     return 0;
 }
 
-/* Collects a line (or a head) that may come in pieces; gives how many of the bytes belong to it, or -1 if it is too long. */
-static inline ssize_t answer_collect(Answer *answer, const char *bytes, size_t length, const char *mark, int *found) {
+static inline const char *answer_mark(const Answer *answer) {
+    return answer->phase == HEAD ? "\r\n\r\n" : "\r\n";
+}
+
+/* Collects a line (or a head) that may come in pieces; gives how many of the bytes belong to it, -1 if it is too long. */
+static inline ssize_t answer_collect(Answer *answer, const char *bytes, size_t length, int *found) {
+    const char *mark = answer_mark(answer);
     size_t before = answer->held, room = ANSWER_HEAD_BYTES_MAX - before, take = length < room ? length : room;
     memcpy(answer->line + before, bytes, take);
     size_t mark_length = strlen(mark), from = before >= mark_length ? before - mark_length + 1 : 0;
@@ -108,7 +116,7 @@ static inline int answer_feed(Answer *answer, const char *bytes, size_t length) 
             continue;
         }
         int found;
-        ssize_t taken = answer_collect(answer, bytes + at, length - at, answer->phase == HEAD ? "\r\n\r\n" : "\r\n", &found);
+        ssize_t taken = answer_collect(answer, bytes + at, length - at, &found);
         if (taken < 0 || (found && answer_line(answer))) return ANSWER_BROKEN;
         at += (size_t)taken;
     }

@@ -1,10 +1,10 @@
-/* The floor: epoll, recv, one fixed answer, send. What no HTTP server on this machine can go below, and the fast origin
- * behind every edge that is measured. It must never grow a feature that costs the plain path an instruction it can avoid.
+/* The floor: epoll, recv, one fixed answer, send. What no HTTP server on this machine can go below, and the fast
+ * origin behind every edge that is measured. It must never grow a feature that the plain path pays for.
  *
  *   floor --listen 127.0.0.1:9001 [--body 1024] [--field 'name: value']... [--stall-every N --stall-ms M]
  *
- * It looks for the empty line that ends a request's head (RFC 9112 section 2.1) and ignores bodies. Requests that arrive
- * pipelined are each answered. Date is rewritten once a second (RFC 9110 section 6.6.1), as real servers do.
+ * It looks for the empty line that ends a request's head (RFC 9112 section 2.1) and ignores bodies. Of requests that
+ * arrive pipelined, each is answered. Date is rewritten once a second (RFC 9110 section 6.6.1), as real servers do.
  * --stall-* makes it a server that stands still now and then: the tests of the load generator need one. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -81,7 +81,10 @@ static int listen_on(const char *address) {
     memcpy(host, address, (size_t)(colon - address));
     host[colon - address] = 0;
     struct sockaddr_in where = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(colon + 1))};
-    if (inet_pton(AF_INET, host, &where.sin_addr) != 1) { fputs("floor: an IPv4 address is needed\n", stderr); exit(2); }
+    if (inet_pton(AF_INET, host, &where.sin_addr) != 1) {
+        fputs("floor: an IPv4 address is needed\n", stderr);
+        exit(2);
+    }
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bind(listener, (struct sockaddr *)&where, sizeof where)) die("bind");

@@ -1,6 +1,6 @@
-/* A load generator for HTTP/1.1 with keep-alive. Closed loop: each connection sends, awaits the whole answer, sends again.
- * Open loop (--rate): requests fall due by the clock, whether or not earlier ones were answered, and latency counts from
- * the moment a request was due, not from when a free connection was found for it: no coordinated omission.
+/* A load generator for HTTP/1.1 with keep-alive. Closed loop: each connection sends, awaits the whole answer, and sends
+ * again. Open loop (--rate): requests fall due by the clock, whether or not earlier ones were answered, and latency
+ * counts from when a request was due, not from when a free connection was found for it: no coordinated omission.
  * It must never call an answer good that it has not read to its end, and it never follows, retries or forgives.
  *
  *   loadgen --connect HOST:PORT --requests FILE [--connections 64] (--count N | --seconds S)
@@ -249,14 +249,15 @@ static void run(void) {
 static int64_t count_unsent(void) {
     int64_t unsent = 0;
     if (options.rate <= 0) return options.count ? options.count - issued : 0;
-    for (; next_due_ns < deadline_ns && (!options.count || issued + unsent < options.count); unsent++) plan_next_arrival();
+    for (; next_due_ns < deadline_ns && (!options.count || issued + unsent < options.count); unsent++)
+        plan_next_arrival();
     return unsent;
 }
 
 static void report(void) {
     int64_t unsent = count_unsent();
-    printf("{\"requests\": %ld, \"errors\": %ld, \"status_mismatches\": %ld, \"body_mismatches\": %ld, ", tally.answered,
-           tally.errors + busy_count, tally.status_mismatches, tally.body_mismatches);
+    printf("{\"requests\": %ld, \"errors\": %ld, ", tally.answered, tally.errors + busy_count);
+    printf("\"status_mismatches\": %ld, \"body_mismatches\": %ld, ", tally.status_mismatches, tally.body_mismatches);
     printf("\"unsent\": %ld, \"reconnects\": %ld, \"seconds\": %.6f, ", unsent, tally.reconnects,
            (double)(ended_ns - started_ns) / 1e9);
     histogram_print(&latencies);
