@@ -40,10 +40,10 @@ static inline uint64_t histogram_percentile(const Histogram *histogram, double p
 
 static inline void histogram_print(const Histogram *histogram) {
     static const struct { const char *name; double percent; } asked[] = {
-        {"p50_us", 50}, {"p90_us", 90}, {"p99_us", 99}, {"p999_us", 99.9}, {"max_us", 100}};
+        {"p50_us", 50}, {"p90_us", 90}, {"p99_us", 99}, {"p999_us", 99.9}};
     for (unsigned i = 0; i < sizeof asked / sizeof *asked; i++)
         printf("\"%s\": %.3f, ", asked[i].name, (double)histogram_percentile(histogram, asked[i].percent) / 1e3);
-    printf("\"histogram\": [");
+    printf("\"max_us\": %.3f, \"histogram\": [", (double)histogram->max / 1e3);
     for (int i = 0, first = 1; i < BUCKETS; i++) {
         if (!histogram->counts[i]) continue;
         printf("%s[%d, %ld]", first ? "" : ", ", i, histogram->counts[i]);
