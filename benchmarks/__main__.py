@@ -2,6 +2,7 @@
 
 import argparse
 import resource
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"unknown job {unknown[0]!r}: expected {', '.join(JOBS)}", file=sys.stderr)
         return 2
     _raise_file_limit()
+    signal.signal(signal.SIGTERM, _end)  # by way of an exception, so that no server stays behind
     console = Console() if sys.stdout.isatty() else Console(width=TABLE_COLUMNS)
     machine = describe_machine(datetime.now(UTC).isoformat(timespec="seconds"))
     console.print(", ".join(f"{name} {value}" for name, value in machine.items()), highlight=False)
@@ -79,6 +81,10 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return number
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def _raise_file_limit() -> None:
