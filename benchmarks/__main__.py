@@ -10,11 +10,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.cpu import busy_percent
 from benchmarks.errors import BenchmarkError
 from benchmarks.harness import Bench
 from benchmarks.jobs import JOBS
 from benchmarks.report import ROOT, describe_machine, save, show
 
+BUSY_SAMPLE_S = 1.0
+BUSY_PERCENT_MAX = 5.0
 TABLE_COLUMNS = 170  # of text that goes to a file; a terminal has its own width
 
 
@@ -37,14 +40,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(job: str, bench: Bench, keep: bool, machine: dict[str, str], console: Console) -> bool:
     print(f"\n{job} …", file=sys.stderr)
+    busy = busy_percent(BUSY_SAMPLE_S)
     try:
         report = JOBS[job](bench)
     except BenchmarkError as error:
         print(f"{job}: {error}", file=sys.stderr)
         return False
+    if busy > BUSY_PERCENT_MAX:
+        report.notes.append(f"others kept the machine {busy:.0f} % busy: trust the ratios, and those only so far")
     show(report, console)
     if keep:
-        print(f"kept in {save(report, machine).relative_to(ROOT)}", file=sys.stderr)
+        print(f"kept in {save(report, {**machine, 'busy_percent': f'{busy:.0f}'}).relative_to(ROOT)}", file=sys.stderr)
     return True
 
 

@@ -50,6 +50,14 @@ def tree_memory(root: int) -> tuple[int, int]:
     return sum(rss for rss, _ in pairs), sum(pss for _, pss in pairs)
 
 
+def busy_percent(seconds: float) -> float:
+    """How busy all cores together are while we wait: what others do to a measurement that is about to begin."""
+    before = _core_ticks()
+    time.sleep(seconds)
+    idle, total = (now - then for now, then in zip(_core_ticks(), before, strict=True))
+    return 100 * (1 - idle / total) if total else 0.0
+
+
 @dataclass(slots=True)
 class CpuMeter:
     """Measures what a tree uses between `start` and `stop`."""
@@ -76,3 +84,9 @@ def _parent(entry: Path) -> int | None:
     except OSError:
         return None  # gone since the directory was listed
     return int(stat[stat.rindex(")") + 2 :].split()[1])
+
+
+def _core_ticks() -> tuple[int, int]:
+    """(idle, all) of the first line of /proc/stat: user nice system idle iowait irq softirq steal."""
+    ticks = [int(word) for word in (PROC / "stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from benchmarks.cpu import CpuMeter, cpu_ns, process_tree, tree_memory
+from benchmarks.cpu import CpuMeter, busy_percent, cpu_ns, process_tree, tree_memory
 from benchmarks.errors import BenchmarkError
 
 BURN_S = 0.3
@@ -85,3 +85,13 @@ def test_memory_of_a_tree_grows_with_its_children() -> None:
         rss, pss = tree_memory(os.getpid())
     assert pss > alone + (1 << 20)
     assert rss >= pss
+
+
+def test_busy_machine_is_noticed() -> None:
+    with burner(sys.executable, "-c", BURNER) as process:
+        assert process.stdin is not None
+        process.stdin.write("burn\n")
+        process.stdin.flush()
+        busy = busy_percent(BURN_S / 2)
+    # One core of however many; ticks of 4 to 10 ms are coarse for so short a while.
+    assert 50 / (os.cpu_count() or 1) < busy <= 100
