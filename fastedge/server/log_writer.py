@@ -85,6 +85,7 @@ class LogWriter:
                 break
         if lost:
             self._count("log_lines_dropped", lost)
+        self._queue.put(_STOP)  # that the thread will find, should its last write ever end
         return not self._thread.is_alive() and self._bytes_done == self._bytes_taken
 
     # --- the thread's side --------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The shared counters as Prometheus text (exposition format 0.0.4). Reads a buffer and gives bytes; nothing else."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
 from fastedge._core.metrics import (
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-# For each bound that is shown, how many of the fine buckets lie below it.
-_BUCKETS_BELOW = [(1 << exponent, bucket_bounds_us().index(1 << exponent) + 1) for exponent in BOUNDS_LOG2_US]
 _BUCKET_COUNT = len(bucket_bounds_us()) + 1
 
 
@@ -34,9 +32,11 @@ def render(buffer: "Buffer", origins: Sequence[str]) -> bytes:
         lines.append(f"# HELP {metric} {family[0].help}")
         lines.append(f"# TYPE {metric} {family[0].kind}")
         for labels, first, row in _series(family, origins):
-            lines += _histogram(row, labels, cells[first:]) if row.kind == "histogram" else [
-                f"{metric}{_braces(labels)} {cells[first]}"
-            ]
+            lines += (
+                _histogram(row, labels, cells[first : first + _BUCKET_COUNT + 1])
+                if row.kind == "histogram"
+                else [f"{metric}{_braces(labels)} {cells[first]}"]
+            )
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -55,19 +55,22 @@ def _series(family: list[Row], origins: Sequence[str]) -> Iterator[tuple[dict[st
 
 
 def _histogram(row: Row, labels: dict[str, str], cells: Sequence[int]) -> Iterator[str]:
-    """The fine buckets, cumulated and shown at a few bounds; they are powers of two in µs, so that nothing is guessed."""
-    total = sum(cells[:_BUCKET_COUNT])
-    for bound_us, below in _BUCKETS_BELOW:
-        le = _braces({**labels, "le": _seconds(bound_us)})
-        yield f"{row.metric}_bucket{le} {sum(cells[:below])}"
-    yield f"{row.metric}_bucket{_braces({**labels, 'le': '+Inf'})} {total}"
+    """The fine buckets cumulated, shown at a few bounds: powers of two in µs, where buckets end, so nothing is guessed."""
+    counts = list(accumulate(cells[:_BUCKET_COUNT]))
+    for bound, last in _BOUNDS:
+        yield f"{row.metric}_bucket{_braces({**labels, 'le': bound})} {counts[last]}"
     yield f"{row.metric}_sum{_braces(labels)} {_seconds(cells[_BUCKET_COUNT])}"
-    yield f"{row.metric}_count{_braces(labels)} {total}"
+    yield f"{row.metric}_count{_braces(labels)} {counts[-1]}"
 
 
 def _seconds(us: int) -> str:
     """Exact, without a float on the way: 1024 → "0.001024"."""
     return f"{us // 1_000_000}.{us % 1_000_000:06}".rstrip("0").rstrip(".")
+
+
+# For each bound that is shown, the last of the fine buckets below it.
+_BOUNDS = [(_seconds(1 << exponent), bucket_bounds_us().index(1 << exponent)) for exponent in BOUNDS_LOG2_US]
+_BOUNDS.append(("+Inf", -1))
 
 
 def _braces(labels: dict[str, str]) -> str:
