@@ -12,7 +12,7 @@ from fastedge.server.prometheus import render
 
 HEADERS = {
     "host": "shop.example",
-    "user-agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
+    "user-agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36",
     "accept": "text/html,application/xhtml+xml",
     "accept-encoding": "gzip, br",
     "accept-language": "en",
