@@ -2,7 +2,9 @@
 
 import ctypes
 import mmap
-import multiprocessing
+import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -258,23 +260,28 @@ def test_readonly_buffer_cannot_be_counted_in_but_read():
         Metrics(buffer, 0)
 
 
-def _increment(shared, slot):
-    worker = Metrics(shared, slot)
-    for _ in range(20_000):
-        worker.count("bytes_in")
-        worker.request(200, 0, 1, 10)
+WORKER = """
+import mmap, sys
+from fastedge._core.metrics import Metrics
+worker = Metrics(mmap.mmap(int(sys.argv[1]), int(sys.argv[2])), int(sys.argv[3]))
+for _ in range(20_000):
+    worker.count("bytes_in")
+    worker.request(200, 0, 1, 10)
+"""
 
 
 def test_two_processes_lose_no_increment():
-    shared = mmap.mmap(-1, metrics.mapping_bytes(2))
+    size = metrics.mapping_bytes(2)
+    fd = os.memfd_create("metrics")
+    os.truncate(fd, size)
+    shared = mmap.mmap(fd, size)
     metrics.initialise(shared, 2)
-    fork = multiprocessing.get_context("fork")
-    processes = [fork.Process(target=_increment, args=(shared, slot)) for slot in (0, 1)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(30)
-        assert process.exitcode == 0
+    workers = [
+        subprocess.Popen([sys.executable, "-c", WORKER, str(fd), str(size), str(slot)], pass_fds=[fd])
+        for slot in (0, 1)
+    ]
+    assert [worker.wait(30) for worker in workers] == [0, 0]
+    os.close(fd)
     assert total(shared, "bytes_in") == 40_000
     assert total(shared, "requests_2xx") == 40_000
     assert sum(buckets(shared)) == 40_000
