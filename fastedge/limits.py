@@ -138,6 +138,5 @@ log_name_bytes_max = 80  # method, site, origin, error, …
 log_batch_bytes = 64 * 1024  # lines gathered before they are handed to the writer
 log_buffer_bytes_max = 1024 * 1024  # gathered when nobody takes them; further lines are dropped
 log_queue_bytes_max = 16 * 1024 * 1024  # waiting to be written, for each worker
-log_flush_ms = 200  # how long a line may wait for its batch to fill
 log_retry_ms = 1_000  # between attempts to write to a broken log
 log_close_timeout_ms = 2_000  # writing what is left when a worker ends

@@ -96,6 +96,14 @@ def test_path_that_cannot_be_opened_is_a_config_error(tmp_path, counts):
         LogWriter(str(tmp_path / "missing" / "log"), counts)
 
 
+def test_closed_stdout_is_a_config_error(counts, monkeypatch):
+    closed = os.open(os.devnull, os.O_WRONLY)
+    os.close(closed)
+    monkeypatch.setattr(log_writer, "_STDOUT", closed)
+    with pytest.raises(ConfigError, match=r"log\.access: stdout cannot be written: Bad file descriptor"):
+        LogWriter("stdout", counts)
+
+
 def test_fifo_without_reader_is_a_config_error_and_no_wait(tmp_path, counts):
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(ConfigError, match="fifo"):
