@@ -131,16 +131,15 @@ stage_errors_logged_a_second_max = 10
 # --- seeing it: metrics and the access log ---------------------------------------------------------------------------
 metrics_origins_max = 64  # origins with counters of their own; the others share one more set
 log_line_bytes_max = 4096  # PIPE_BUF on Linux: a write of this much to a pipe is never torn
-log_path_bytes_max = 800  # of a line, escapes counted, as are the four below
-log_query_bytes_max = 450
-log_host_bytes_max = 255
+log_path_bytes_max = 800  # of a line's path, escapes counted, as in the five below
+log_query_bytes_max = 450  # query
+log_host_bytes_max = 255  # host
 log_text_bytes_max = 224  # user agent, referrer, an error in words
 log_map_bytes_max = 280  # notes, variants
 log_name_bytes_max = 80  # method, site, origin, error, …
 log_batch_bytes = 64 * 1024  # lines gathered before they are handed to the writer
 log_buffer_bytes_max = 1024 * 1024  # gathered when nobody takes them; further lines are dropped
 log_queue_bytes_max = 16 * 1024 * 1024  # waiting to be written, for each worker
-log_flush_ms = 200  # how long a line may wait for its batch to fill
 log_retry_ms = 1_000  # between attempts to write to a broken log
 log_close_timeout_ms = 2_000
 
@@ -158,3 +157,4 @@ tidy_delay_ms = 2_000  # after a reload, before the old generation is looked for
 control_message_bytes_max = 4 * 1024 * 1024  # one message between the supervisor and a worker
 control_read_bytes_max = 64 * 1024  # at once
 admin_connections_max = 64
+log_close_timeout_ms = 2_000  # writing what is left when a worker ends

@@ -8,10 +8,10 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_RawFree, PyMem_RawRealloc
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport uint64_t
 from libc.string cimport memcmp, memcpy, strlen
 
 from fastedge._core.fields cimport FieldName, intern_text
+from fastedge._core.jsontext cimport copy, digits, literal, number, quoted
 from fastedge._core.message cimport Context, Request
 from fastedge.limits import (
     log_buffer_bytes_max, log_host_bytes_max, log_line_bytes_max, log_map_bytes_max, log_name_bytes_max,
@@ -95,15 +95,15 @@ cdef class LogBuffer:
             return 0
         at = _request(at, request, &cut)
         at = _numbers(at, measured)
-        at = _literal(at, b',"protocol":"HTTP/1.1"' if request.minor else b',"protocol":"HTTP/1.0"')
-        at = _literal(at, b',"site":')
+        at = literal(at, b',"protocol":"HTTP/1.1"' if request.minor else b',"protocol":"HTTP/1.0"')
+        at = literal(at, b',"site":')
         at = _text(at, site, NAME_MAX, &cut)
         at = _origin(at, ctx, measured, &cut)
-        at = _literal(at, b',"cache":')
+        at = literal(at, b',"cache":')
         at = _text(at, ctx.cache, NAME_MAX, &cut)
-        at = _literal(at, b',"error":')
+        at = literal(at, b',"error":')
         at = _text(at, error, NAME_MAX, &cut)
-        at = _copy(at, PyBytes_AS_STRING(self.tail), PyBytes_GET_SIZE(self.tail))
+        at = copy(at, PyBytes_AS_STRING(self.tail), PyBytes_GET_SIZE(self.tail))
         at = _facts(at, ctx, detail, &cut)
         at = _fields(at, request, &cut)
         self._end(at, cut)
@@ -114,13 +114,13 @@ cdef class LogBuffer:
         cdef char* at = self._begin(now, client)
         if at is NULL:
             return 0
-        at = _literal(at, b',"method":null')
-        at = _literal(at, b',"scheme":"https"' if secure else b',"scheme":"http"')
-        at = _literal(at, b',"host":null,"path":null,"query":null')
+        at = literal(at, b',"method":null')
+        at = literal(at, b',"scheme":"https"' if secure else b',"scheme":"http"')
+        at = literal(at, b',"host":null,"path":null,"query":null')
         at = _numbers(at, measured)
-        at = _literal(at, b',"protocol":null,"site":null,"origin":null,"origin_status":null,"origin_us":null,"cache":null,"error":')
+        at = literal(at, b',"protocol":null,"site":null,"origin":null,"origin_status":null,"origin_us":null,"cache":null,"error":')
         at = _text(at, reason, NAME_MAX, &cut)
-        at = _copy(at, PyBytes_AS_STRING(self.tail), PyBytes_GET_SIZE(self.tail))
+        at = copy(at, PyBytes_AS_STRING(self.tail), PyBytes_GET_SIZE(self.tail))
         self._end(at, cut)
         return 0
 
@@ -144,16 +144,16 @@ cdef class LogBuffer:
             if data is NULL:
                 raise MemoryError
             self.data, self.room = data, room
-        at = _literal(self.data + self.size, b'{"ts":"')
-        at = _literal(self._date(at, now), b'","client":"')
+        at = literal(self.data + self.size, b'{"ts":"')
+        at = literal(self._date(at, now), b'","client":"')
         at = _address(at, client)
         at[0] = c'"'
         return at + 1
 
     cdef char* _end(self, char* at, bint cut) noexcept:
         if cut:
-            at = _literal(at, b',"truncated":true')
-        at = _literal(at, b"}\n")
+            at = literal(at, b',"truncated":true')
+        at = literal(at, b"}\n")
         self.size = at - self.data
         self.lines += 1
         return at
@@ -164,7 +164,7 @@ cdef class LogBuffer:
             self.second = ms // 1000
             _stamp(self.stamp, self.second)
         memcpy(at, self.stamp, 20)
-        _digits(at + 20, ms % 1000, 3)
+        digits(at + 20, ms % 1000, 3)
         at[23] = c"Z"
         return at + 24
 
@@ -206,53 +206,53 @@ cdef class LogBuffer:
 cdef inline char* _request(char* at, Request request, bint* cut):
     cdef const char* target = PyBytes_AS_STRING(request.target_wire)
     cdef Py_ssize_t length = PyBytes_GET_SIZE(request.target_wire)
-    at = _literal(at, b',"method":')
+    at = literal(at, b',"method":')
     at = _bytes(at, request.method_wire, NAME_MAX, cut)
-    at = _literal(at, b',"scheme":"https","host":' if request.secure else b',"scheme":"http","host":')
+    at = literal(at, b',"scheme":"https","host":' if request.secure else b',"scheme":"http","host":')
     at = _bytes(at, request.host_wire, HOST_MAX, cut)
-    at = _literal(at, b',"path":')
-    at = _quoted(at, target, request.path_length, PATH_MAX, cut)
+    at = literal(at, b',"path":')
+    at = quoted(at, target, request.path_length, PATH_MAX, cut)
     if length == request.path_length:
-        return _literal(at, b',"query":null')
-    at = _literal(at, b',"query":')
-    return _quoted(at, target + request.path_length + 1, length - request.path_length - 1, QUERY_MAX, cut)
+        return literal(at, b',"query":null')
+    at = literal(at, b',"query":')
+    return quoted(at, target + request.path_length + 1, length - request.path_length - 1, QUERY_MAX, cut)
 
 
 cdef inline char* _numbers(char* at, const Measured* measured) noexcept:
-    at = _number(_literal(at, b',"status":'), measured.status)
-    at = _number(_literal(at, b',"bytes_in":'), measured.bytes_in)
-    at = _number(_literal(at, b',"bytes_out":'), measured.bytes_out)
-    return _number(_literal(at, b',"duration_us":'), measured.duration_us)
+    at = number(literal(at, b',"status":'), measured.status)
+    at = number(literal(at, b',"bytes_in":'), measured.bytes_in)
+    at = number(literal(at, b',"bytes_out":'), measured.bytes_out)
+    return number(literal(at, b',"duration_us":'), measured.duration_us)
 
 
 cdef inline char* _origin(char* at, Context ctx, const Measured* measured, bint* cut):
     if not measured.origin_asked:
-        return _literal(at, b',"origin":null,"origin_status":null,"origin_us":null')
-    at = _literal(at, b',"origin":')
+        return literal(at, b',"origin":null,"origin_status":null,"origin_us":null')
+    at = literal(at, b',"origin":')
     at = _text(at, ctx.plan.origin_name, NAME_MAX, cut)
     if measured.origin_status:
-        at = _number(_literal(at, b',"origin_status":'), measured.origin_status)
+        at = number(literal(at, b',"origin_status":'), measured.origin_status)
     else:
-        at = _literal(at, b',"origin_status":null')
+        at = literal(at, b',"origin_status":null')
     if measured.origin_us < 0:
-        return _literal(at, b',"origin_us":null')
-    return _number(_literal(at, b',"origin_us":'), measured.origin_us)
+        return literal(at, b',"origin_us":null')
+    return number(literal(at, b',"origin_us":'), measured.origin_us)
 
 
 cdef inline char* _facts(char* at, Context ctx, str detail, bint* cut):
     """What is there only if something happened."""
     if ctx.cache_reason is not None:
-        at = _text(_literal(at, b',"cache_reason":'), ctx.cache_reason, NAME_MAX, cut)
+        at = _text(literal(at, b',"cache_reason":'), ctx.cache_reason, NAME_MAX, cut)
     if detail is not None:
-        at = _text(_literal(at, b',"detail":'), detail, TEXT_MAX, cut)
+        at = _text(literal(at, b',"detail":'), detail, TEXT_MAX, cut)
     if ctx._notes:
-        at = _map(_literal(at, b',"notes":'), ctx._notes, cut)
+        at = _map(literal(at, b',"notes":'), ctx._notes, cut)
     if ctx._variants:
-        at = _map(_literal(at, b',"variants":'), ctx._variants, cut)
+        at = _map(literal(at, b',"variants":'), ctx._variants, cut)
     if ctx._geo is not None:
         country = ctx._geo.country
         if country:
-            at = _text(_literal(at, b',"country":'), country, NAME_MAX, cut)
+            at = _text(literal(at, b',"country":'), country, NAME_MAX, cut)
     return at
 
 
@@ -273,32 +273,21 @@ cdef inline char* _fields(char* at, Request request, bint* cut):
         elif name is _TRACEPARENT:
             traceparent = <bytes> request.fields.values[i]
     if user_agent is not None:
-        at = _bytes(_literal(at, b',"user_agent":'), user_agent, TEXT_MAX, cut)
+        at = _bytes(literal(at, b',"user_agent":'), user_agent, TEXT_MAX, cut)
     if referer is not None:
-        at = _bytes(_literal(at, b',"referer":'), referer, TEXT_MAX, cut)
+        at = _bytes(literal(at, b',"referer":'), referer, TEXT_MAX, cut)
     if request_id is not None:
-        at = _bytes(_literal(at, b',"request_id":'), request_id, NAME_MAX, cut)
+        at = _bytes(literal(at, b',"request_id":'), request_id, NAME_MAX, cut)
     if traceparent is not None:
-        at = _bytes(_literal(at, b',"traceparent":'), traceparent, NAME_MAX, cut)
+        at = _bytes(literal(at, b',"traceparent":'), traceparent, NAME_MAX, cut)
     return at
 
 
-# --- JSON ------------------------------------------------------------------------------------------------------------
-
-
-cdef inline char* _literal(char* at, const char* text) noexcept nogil:
-    """The compiler knows the literal's length: this is a few moves."""
-    memcpy(at, text, strlen(text))
-    return at + strlen(text)
-
-
-cdef inline char* _copy(char* at, const char* text, Py_ssize_t size) noexcept nogil:
-    memcpy(at, text, size)
-    return at + size
+# --- values ----------------------------------------------------------------------------------------------------------
 
 
 cdef inline char* _bytes(char* at, bytes value, Py_ssize_t bound, bint* cut) noexcept:
-    return _quoted(at, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), bound, cut)
+    return quoted(at, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), bound, cut)
 
 
 cdef char* _text(char* at, value, Py_ssize_t bound, bint* cut):
@@ -306,7 +295,7 @@ cdef char* _text(char* at, value, Py_ssize_t bound, bint* cut):
     cdef Py_ssize_t size
     cdef const char* utf8
     if value is None:
-        return _literal(at, b"null")
+        return literal(at, b"null")
     if type(value) is not str:
         value = f"<{type(value).__name__}>"
     try:
@@ -314,7 +303,7 @@ cdef char* _text(char* at, value, Py_ssize_t bound, bint* cut):
     except UnicodeEncodeError:      # lone surrogates
         value = (<str> value).encode("utf-8", "backslashreplace").decode()
         utf8 = PyUnicode_AsUTF8AndSize(value, &size)
-    return _quoted(at, utf8, size, bound, cut)
+    return quoted(at, utf8, size, bound, cut)
 
 
 cdef char* _map(char* at, dict values, bint* cut):
@@ -323,139 +312,18 @@ cdef char* _map(char* at, dict values, bint* cut):
     cdef char[8 * 1024] entry     # two values, each shorter than a line
     cdef char* end
     cdef bint entry_cut = False
-    at = _literal(at, b"{")
+    at = literal(at, b"{")
     first = at
     for key, value in values.items():
         end = _text(entry, "null" if key is None else key, MAP_MAX, &entry_cut)
-        end = _text(_literal(end, b":"), value, MAP_MAX, &entry_cut)
+        end = _text(literal(end, b":"), value, MAP_MAX, &entry_cut)
         if entry_cut or end - entry + 2 > stop - at:
             cut[0] = True
             break
         if at != first:
-            at = _literal(at, b",")
-        at = _copy(at, entry, end - entry)
-    return _literal(at, b"}")
-
-
-cdef inline char* _quoted(char* at, const char* text, Py_ssize_t size, Py_ssize_t bound, bint* cut) noexcept nogil:
-    at[0] = c'"'
-    if size <= bound and _is_plain(text, size):
-        at = _copy(at + 1, text, size)
-    else:
-        at = _escaped(at + 1, <const unsigned char*> text, size, at + 1 + bound, cut)
-    at[0] = c'"'
-    return at + 1
-
-
-cdef inline uint64_t _odd(const char* text) noexcept nogil:
-    """Not zero if any of eight bytes is a control character, a quote, a backslash, DEL or beyond ASCII."""
-    cdef uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080
-    cdef uint64_t word, quote, backslash, delete
-    memcpy(&word, text, 8)
-    quote = word ^ (ones * 0x22)
-    backslash = word ^ (ones * 0x5C)
-    delete = word ^ (ones * 0x7F)
-    return (
-        word | (word - ones * 0x20) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)
-        | ((delete - ones) & ~delete)
-    ) & highs
-
-
-cdef inline bint _is_plain(const char* text, Py_ssize_t size) noexcept nogil:
-    """True when JSON takes all bytes as they are."""
-    cdef Py_ssize_t i
-    cdef unsigned char c
-    cdef uint64_t odd = 0
-    if size < 8:
-        for i in range(size):
-            c = text[i]
-            if c < 0x20 or c >= 0x7F or c == c'"' or c == c"\\":
-                return False
-        return True
-    for i in range(0, size - 8, 8):
-        odd |= _odd(text + i)
-    return (odd | _odd(text + size - 8)) == 0
-
-
-cdef char* _escaped(char* at, const unsigned char* text, Py_ssize_t size, char* stop, bint* cut) noexcept nogil:
-    """What cannot stand in a JSON string, or would deceive a reader of the log, as \\uXXXX; a byte that is no UTF-8 as
-    the Latin-1 character that it is. Ends before the character that would go beyond `stop`."""
-    cdef Py_ssize_t i = 0, length
-    cdef unsigned int point
-    while i < size:
-        length = _decode(text + i, size - i, &point)
-        if _must_escape(point) or (length == 1 and point >= 0x80):
-            if stop - at < 6:
-                break
-            at = _literal(at, b"\\u")
-            _hex(at, point)
-            at += 4
-        else:
-            if stop - at < length:
-                break
-            at = _copy(at, <const char*> text + i, length)
-        i += length
-    if i < size:
-        cut[0] = True
-    return at
-
-
-cdef inline bint _must_escape(unsigned int point) noexcept nogil:
-    if point < 0x80:
-        return point < 0x20 or point == 0x7F or point == c'"' or point == c"\\"
-    # C1 controls steer terminals; separators split lines for some readers; the rest turns the direction of text
-    return point < 0xA0 or 0x2028 <= point <= 0x202E or 0x2066 <= point <= 0x2069
-
-
-cdef inline Py_ssize_t _decode(const unsigned char* text, Py_ssize_t left, unsigned int* point) noexcept nogil:
-    """The character at `text` and its length in UTF-8 (RFC 3629 §4); what is no UTF-8 is one byte and stands for itself."""
-    cdef unsigned int c = text[0]
-    point[0] = c
-    if c < 0xC2 or c > 0xF4 or left < 2 or (text[1] & 0xC0) != 0x80:
-        return 1
-    if c < 0xE0:
-        point[0] = (c & 0x1F) << 6 | (text[1] & 0x3F)
-        return 2
-    if left < 3 or (text[2] & 0xC0) != 0x80:
-        return 1
-    if c < 0xF0:
-        if (c == 0xE0 and text[1] < 0xA0) or (c == 0xED and text[1] > 0x9F):
-            return 1
-        point[0] = (c & 0x0F) << 12 | (text[1] & 0x3F) << 6 | (text[2] & 0x3F)
-        return 3
-    if left < 4 or (text[3] & 0xC0) != 0x80 or (c == 0xF0 and text[1] < 0x90) or (c == 0xF4 and text[1] > 0x8F):
-        return 1
-    point[0] = (c & 0x07) << 18 | (text[1] & 0x3F) << 12 | (text[2] & 0x3F) << 6 | (text[3] & 0x3F)
-    return 4
-
-
-cdef inline void _hex(char* at, unsigned int point) noexcept nogil:
-    cdef int i
-    for i in range(4):
-        at[i] = b"0123456789abcdef"[(point >> (12 - 4 * i)) & 15]
-
-
-cdef inline char* _number(char* at, long long value) noexcept nogil:
-    cdef char[20] digits
-    cdef int i = 20
-    cdef unsigned long long rest = <unsigned long long> value
-    if value < 0:
-        at[0] = c"-"
-        at += 1
-        rest = -rest
-    while True:
-        i -= 1
-        digits[i] = <char> (c"0" + rest % 10)
-        rest //= 10
-        if rest == 0:
-            return _copy(at, &digits[i], 20 - i)
-
-
-cdef inline void _digits(char* at, long long value, int width) noexcept nogil:
-    cdef int i
-    for i in range(width - 1, -1, -1):
-        at[i] = <char> (c"0" + value % 10)
-        value //= 10
+            at = literal(at, b",")
+        at = copy(at, entry, end - entry)
+    return literal(at, b"}")
 
 
 cdef inline char* _address(char* at, const unsigned char* packed) noexcept nogil:
@@ -465,7 +333,7 @@ cdef inline char* _address(char* at, const unsigned char* packed) noexcept nogil
         inet_ntop(AF_INET6, packed, at, 46)
         return at + strlen(at)
     for i in range(12, 16):
-        at = _number(at, packed[i])
+        at = number(at, packed[i])
         at[0] = c"."
         at += 1
     return at - 1
@@ -481,12 +349,12 @@ cdef void _stamp(char* at, long long second) noexcept nogil:
     month = (5 * day + 2) // 153
     day -= (153 * month + 2) // 5
     month = month + 3 if month < 10 else month - 9
-    _digits(at, era * 400 + year + (1 if month <= 2 else 0), 4)
-    _digits(at + 5, month, 2)
-    _digits(at + 8, day + 1, 2)
-    _digits(at + 11, clock // 3600, 2)
-    _digits(at + 14, clock // 60 % 60, 2)
-    _digits(at + 17, clock % 60, 2)
+    digits(at, era * 400 + year + (1 if month <= 2 else 0), 4)
+    digits(at + 5, month, 2)
+    digits(at + 8, day + 1, 2)
+    digits(at + 11, clock // 3600, 2)
+    digits(at + 14, clock // 60 % 60, 2)
+    digits(at + 17, clock % 60, 2)
     at[4] = at[7] = c"-"
     at[10] = c"T"
     at[13] = at[16] = c":"

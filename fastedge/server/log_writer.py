@@ -17,6 +17,7 @@ from typing import Final
 from fastedge.errors import ConfigError
 from fastedge.limits import log_close_timeout_ms, log_queue_bytes_max, log_retry_ms
 
+_STDOUT: Final = 1
 _REOPEN: Final = b""  # between batches: whoever rotates the log sees all earlier lines in the old file
 _STOP: Final = None
 
@@ -30,13 +31,11 @@ class LogWriter:
 
     def __init__(self, target: str, count: Callable[[str, int], None]) -> None:
         self._path = None if target == "stdout" else target
-        self._fd = sys.__stdout__.fileno() if self._path is None and sys.__stdout__ else 1
-        if self._path is not None:
-            try:
-                self._fd = _open(self._path)
-            except OSError as error:
-                raise ConfigError(f"log.access: {self._path} cannot be written: {error.strerror}") from None
-        self._write_max = _write_bytes_max(self._fd)
+        try:
+            self._fd = _STDOUT if self._path is None else _open(self._path)
+            self._write_max = _write_bytes_max(self._fd)
+        except OSError as error:
+            raise ConfigError(f"log.access: {target} cannot be written: {error.strerror}") from None
         self._count = count
         self._queue: SimpleQueue[bytes | None] = SimpleQueue()
         # two sums with one writer each, so that neither thread ever waits for the other
@@ -85,6 +84,7 @@ class LogWriter:
                 break
         if lost:
             self._count("log_lines_dropped", lost)
+        self._queue.put(_STOP)  # that the thread will find, should its last write ever end
         return not self._thread.is_alive() and self._bytes_done == self._bytes_taken
 
     # --- the thread's side --------------------------------------------------------------------------------------

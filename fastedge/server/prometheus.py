@@ -1,7 +1,7 @@
 """The shared counters as Prometheus text (exposition format 0.0.4). Reads a buffer and gives bytes; nothing else."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
 from fastedge._core.metrics import (
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-# For each bound that is shown, how many of the fine buckets lie below it.
-_BUCKETS_BELOW = [(1 << exponent, bucket_bounds_us().index(1 << exponent) + 1) for exponent in BOUNDS_LOG2_US]
-_BUCKET_COUNT = len(bucket_bounds_us()) + 1
-
 
 def render(buffer: "Buffer", origins: Sequence[str]) -> bytes:
     """All workers' counters, summed. `origins` are the names by the index that their counters were given."""
@@ -33,36 +29,38 @@ def render(buffer: "Buffer", origins: Sequence[str]) -> bytes:
         family = list(rows)
         lines.append(f"# HELP {metric} {family[0].help}")
         lines.append(f"# TYPE {metric} {family[0].kind}")
-        for labels, first, row in _series(family, origins):
-            lines += _histogram(row, labels, cells[first:]) if row.kind == "histogram" else [
-                f"{metric}{_braces(labels)} {cells[first]}"
-            ]
+        for labels, first, kind in _series(family, origins):
+            if kind == "histogram":
+                lines += _histogram(metric, labels, cells[first : first + _BUCKET_COUNT + 1])
+            else:
+                lines.append(f"{metric}{{{labels}}} {cells[first]}" if labels else f"{metric} {cells[first]}")
     return ("\n".join(lines) + "\n").encode()
 
 
-def _series(family: list[Row], origins: Sequence[str]) -> Iterator[tuple[dict[str, str], int, Row]]:
-    """(labels, first cell, row) of each time series of one metric."""
+def _series(family: list[Row], origins: Sequence[str]) -> Iterator[tuple[str, int, str]]:
+    """(labels, first cell, kind) of each time series of one metric."""
+    series = [(row, _labels(row.labels)) for row in family]
     if family[0].scope == "worker":
-        for row in family:
-            yield row.labels, row_cell(row), row
+        for row, labels in series:
+            yield labels, row_cell(row), row.kind
         return
     names = list(origins[:metrics_origins_max])
     if len(origins) > metrics_origins_max:
         names.append(OTHER_ORIGIN)
     for index, name in enumerate(names):
-        for row in family:
-            yield {"origin": name, **row.labels}, row_cell(row, index), row
+        origin = _labels({"origin": name})
+        for row, labels in series:
+            yield f"{origin},{labels}" if labels else origin, row_cell(row, index), row.kind
 
 
-def _histogram(row: Row, labels: dict[str, str], cells: Sequence[int]) -> Iterator[str]:
-    """The fine buckets, cumulated and shown at a few bounds; they are powers of two in µs, so that nothing is guessed."""
-    total = sum(cells[:_BUCKET_COUNT])
-    for bound_us, below in _BUCKETS_BELOW:
-        le = _braces({**labels, "le": _seconds(bound_us)})
-        yield f"{row.metric}_bucket{le} {sum(cells[:below])}"
-    yield f"{row.metric}_bucket{_braces({**labels, 'le': '+Inf'})} {total}"
-    yield f"{row.metric}_sum{_braces(labels)} {_seconds(cells[_BUCKET_COUNT])}"
-    yield f"{row.metric}_count{_braces(labels)} {total}"
+def _histogram(metric: str, labels: str, cells: Sequence[int]) -> Iterator[str]:
+    """The buckets cumulated, shown at a few bounds, where buckets end (powers of two in µs): nothing is guessed."""
+    counts = list(accumulate(cells[:_BUCKET_COUNT]))
+    before, alone = (labels + ",", f"{{{labels}}}") if labels else ("", "")
+    for bound, last in _BOUNDS:
+        yield f'{metric}_bucket{{{before}le="{bound}"}} {counts[last]}'
+    yield f"{metric}_sum{alone} {_seconds(cells[_BUCKET_COUNT])}"
+    yield f"{metric}_count{alone} {counts[-1]}"
 
 
 def _seconds(us: int) -> str:
@@ -70,11 +68,15 @@ def _seconds(us: int) -> str:
     return f"{us // 1_000_000}.{us % 1_000_000:06}".rstrip("0").rstrip(".")
 
 
-def _braces(labels: dict[str, str]) -> str:
-    if not labels:
-        return ""
-    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
+def _labels(labels: dict[str, str]) -> str:
+    return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
 
 
 def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+_BUCKET_COUNT = len(bucket_bounds_us()) + 1
+# For each bound that is shown, the last of the fine buckets below it.
+_BOUNDS = [(_seconds(1 << exponent), bucket_bounds_us().index(1 << exponent)) for exponent in BOUNDS_LOG2_US]
+_BOUNDS.append(("+Inf", -1))

@@ -160,13 +160,15 @@ def test_first_of_several_lines_of_a_field_is_logged():
     assert logged(Request(headers=[("referer", "a"), ("referer", "b")]))["referer"] == "a"
 
 
-@pytest.mark.parametrize(("target", "path", "query"), [("/", "/", None), ("/?", "/", ""), ("/a?b?c", "/a", "b?c"), ("*", "*", None)])
+@pytest.mark.parametrize(
+    ("target", "path", "query"), [("/", "/", None), ("/?", "/", ""), ("/a?b?c", "/a", "b?c"), ("*", "*", None)]
+)
 def test_target_is_path_and_query(target, path, query):
     line = logged(Request("OPTIONS", target))
     assert (line["path"], line["query"]) == (path, query)
 
 
-@given(st.binary(max_size=200).filter(lambda b: not any(c < 32 and c != 9 or c == 127 for c in b)))
+@given(st.binary(max_size=200).filter(lambda b: not any((c < 32 and c != 9) or c == 127 for c in b)))
 def test_any_field_value_comes_out_as_promised(value):
     text = promised(value.strip(b" \t"))
     line = written(Request(headers={"user-agent": value.decode("latin-1")}))
@@ -189,7 +191,9 @@ def test_any_text_of_ours_comes_out(text):
         assert expected.startswith(got["detail"])
 
 
-@pytest.mark.parametrize("text", ["\0", "\x1b[31m", '"', "\\", "\x7f", "\x9b", "\u2028", "\u2029", "\u202e", "\u2066", "\n{}"])
+@pytest.mark.parametrize(
+    "text", ["\0", "\x1b[31m", '"', "\\", "\x7f", "\x9b", "\u2028", "\u2029", "\u202e", "\u2066", "\n{}"]
+)
 def test_characters_that_deceive_readers_are_escaped(text):
     line = written(detail=f"a{text}b")
     assert f"a{text}b".encode() not in line
@@ -198,7 +202,16 @@ def test_characters_that_deceive_readers_are_escaped(text):
 
 @pytest.mark.parametrize(
     "value",
-    [b"\xc0\xaf", b"\xe0\x80\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xf5\x80\x80\x80", b"\xe2\x82", b"\xff", b"a\xe2\x82b"],
+    [
+        b"\xc0\xaf",
+        b"\xe0\x80\x80",
+        b"\xed\xa0\x80",
+        b"\xf4\x90\x80\x80",
+        b"\xf5\x80\x80\x80",
+        b"\xe2\x82",
+        b"\xff",
+        b"a\xe2\x82b",
+    ],
 )
 def test_bytes_that_are_no_utf8_are_latin1(value):
     got = logged(Request(headers={"referer": value.decode("latin-1")}))
@@ -245,7 +258,8 @@ def test_longest_line_fits_one_atomic_write(filler):
     hostile = (filler * 4000).encode("utf-8").decode("latin-1").replace("\x01", "\x9f")
     request = Request(
         "M" * 300, "/" + "a" * 7000 + "?" + "b" * 7000,
-        {"user-agent": hostile, "referer": hostile, "x-request-id": hostile, "traceparent": hostile}, host="h" * 600, scheme="https",
+        {"user-agent": hostile, "referer": hostile, "x-request-id": hostile, "traceparent": hostile},
+        host="h" * 600, scheme="https",
     )  # fmt: skip
     ctx = Context(client="2001:db8:1111:2222:3333:4444:5555:6666", plan=Plan(origin="o" * 300), now=1e10)
     for i in range(100):
@@ -304,7 +318,9 @@ def test_batch_holds_lines_in_order_and_empties_the_buffer():
         log.write_refusal(i, bytes(16), "x")
     assert log.lines == 500
     batch = log.take_batch()
-    assert [json.loads(line)["ts"][14:19] for line in batch.splitlines()] == [f"{i // 60:02}:{i % 60:02}" for i in range(500)]
+    assert [json.loads(line)["ts"][14:19] for line in batch.splitlines()] == [
+        f"{i // 60:02}:{i % 60:02}" for i in range(500)
+    ]
     assert (log.lines, log.size, log.take_batch()) == (0, 0, b"")
 
 
