@@ -27,12 +27,13 @@ COMPILE = ["-O0", "-g", "-UNDEBUG"] if DEBUG else ["-O3", "-g1"]
 def extensions() -> list[Extension]:
     """One extension for each .pyx, named by its path."""
     sources = sorted(Path("fastedge").rglob("*.pyx"))
-    return [Extension(".".join(path.with_suffix("").parts), [str(path)], extra_compile_args=COMPILE) for path in sources]
+    names = (".".join(path.with_suffix("").parts) for path in sources)
+    return [Extension(name, [str(path)], extra_compile_args=COMPILE) for name, path in zip(names, sources, strict=True)]
 
 
 setup(
     options={"build_ext": {"parallel": os.cpu_count() or 1}},
     ext_modules=cythonize(
         extensions(), compiler_directives=DIRECTIVES, nthreads=os.cpu_count() or 1, build_dir="build/cython"
-    )
+    ),
 )

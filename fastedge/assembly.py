@@ -63,7 +63,7 @@ def prepare(sources: Sources, generation: int) -> Prepared:
 def _sites(config: EdgeConfig, policies: Policies) -> Mapping[str, Site]:
     if not config.sites:
         return {"*": Site("", policies.of(config.policy.file), config.server.default_origin)}
-    sites = {}
+    sites: dict[str, Site] = {}
     for row in config.sites:
         site = Site(row.hosts[0], policies.of(row.policy), row.origin)
         sites.update(dict.fromkeys(row.hosts, site))

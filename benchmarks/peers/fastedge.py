@@ -16,7 +16,7 @@ SECRET_VARIABLE = "BENCHMARK_SHOP_KEY"
 
 
 def _missing() -> str | None:
-    for module in ("fastedge._core.pipeline", "fastedge.cli"):
+    for module in ("fastedge._core.pipeline", "fastedge.__main__"):
         try:
             found = importlib.util.find_spec(module)
         except ImportError:
@@ -56,7 +56,7 @@ def _addresses(setting: Setting) -> dict[str, object]:
 
 def _prepare(setting: Setting, text: str, environment: dict[str, str]) -> Command:
     (setting.directory / "edge.toml").write_text(text)
-    return Command((sys.executable, "-m", "fastedge.cli", "run", "edge.toml"), {"PYTHONPATH": str(ROOT), **environment})
+    return Command((sys.executable, "-m", "fastedge", "run", "edge.toml"), {"PYTHONPATH": str(ROOT), **environment})
 
 
 def _compiled_countries(setting: Setting) -> bytes:

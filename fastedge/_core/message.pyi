@@ -19,7 +19,13 @@ class GeoLookup(Protocol):
 @final
 class Request:
     def __init__(
-        self, method: str = "GET", target: str = "/", headers: _Headers = (), *, host: str = "localhost", scheme: str = "http"
+        self,
+        method: str = "GET",
+        target: str = "/",
+        headers: _Headers = (),
+        *,
+        host: str = "localhost",
+        scheme: str = "http",
     ) -> None: ...
     @property
     def method(self) -> str: ...

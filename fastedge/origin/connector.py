@@ -65,7 +65,7 @@ class Connector:
         try:
             async with asyncio.timeout(pool.options.connect_timeout_ms / 1000):
                 connection = await self._open(pool, server)
-        except (OSError, asyncio.TimeoutError, ssl.SSLError) as error:
+        except (TimeoutError, OSError, ssl.SSLError) as error:
             self.side.connect_failed(pool, server, *_meaning(error))
             return
         if connection.closed:

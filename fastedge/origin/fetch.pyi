@@ -1,3 +1,4 @@
+from asyncio import Protocol
 from collections.abc import Callable
 from typing import Any, final
 
@@ -13,7 +14,7 @@ class OriginSide:
     def open_more(self, pool: Pool, /) -> None: ...
 
 @final
-class OriginConnection:
+class OriginConnection(Protocol):
     closed: bool
     def __init__(self, side: OriginSide, pool: Pool, server: Server, /) -> None: ...
     def shut(self) -> None: ...

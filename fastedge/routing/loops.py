@@ -51,9 +51,7 @@ def find_loops(table: RedirectTable, hosts: Collection[str] = ()) -> list[Loop]:
     return loops
 
 
-def _walk(
-    table: RedirectTable, known: frozenset[str], url: Url, followed: set[Url], endless: set[int]
-) -> Loop | None:
+def _walk(table: RedirectTable, known: frozenset[str], url: Url, followed: set[Url], endless: set[int]) -> Loop | None:
     """Follow one URL to its end, or to where an earlier walk has been; a URL that this walk has seen closes a loop."""
     walk: dict[Url, int] = {}
     uses: dict[int, int] = {}

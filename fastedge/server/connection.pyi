@@ -1,3 +1,4 @@
+from asyncio import Protocol
 from collections.abc import Callable
 from typing import Any, final
 
@@ -30,7 +31,7 @@ class Front:
     def drain(self) -> None: ...
 
 @final
-class ClientConnection:
+class ClientConnection(Protocol):
     def __init__(self, front: Front, /) -> None: ...
     def connection_made(self, transport: Any, /) -> None: ...
     def data_received(self, data: bytes, /) -> None: ...

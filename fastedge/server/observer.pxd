@@ -15,6 +15,7 @@ cdef class Observer:
     cdef readonly Metrics metrics
     cdef LogBuffer log
     cdef object write
+    cdef long long dropped      # lines that the log had no room for, as far as they are counted
 
     cdef int replied(self, Exchange exchange, Fetch fetch, str error, const Traffic* traffic) except -1
     cdef int refused(self, double now, const unsigned char* client, str reason, const Traffic* traffic) except -1

@@ -4,7 +4,7 @@ cimport cython
 
 from fastedge._core.accesslog cimport LogBuffer, Measured
 from fastedge._core.metrics cimport (
-    CONNECTIONS_ACCEPTED, CONNECTIONS_OPEN, CONNECTIONS_REFUSED, ORIGIN_FAILED_BREAKER_OPEN, ORIGIN_FAILED_CONNECT,
+    CONNECTIONS_ACCEPTED, CONNECTIONS_OPEN, CONNECTIONS_REFUSED, LOG_LINES_DROPPED, ORIGIN_FAILED_BREAKER_OPEN, ORIGIN_FAILED_CONNECT,
     ORIGIN_FAILED_PROTOCOL, ORIGIN_FAILED_QUEUE_FULL, ORIGIN_FAILED_RESET, ORIGIN_FAILED_TIMEOUT, ORIGIN_FIRST_BYTE,
     ORIGIN_REQUESTS, ORIGIN_RETRIES, STAGE_FAILURES, Metrics, origin_cell,
 )
@@ -44,8 +44,12 @@ cdef class Observer:
 
     def flush(self):
         """Hands on what has gathered; the shell's tick calls it."""
-        if self.log is not None and self.log.size:
-            self.write(self.log.take())
+        if self.log is not None:
+            if self.log.size:
+                self.write(self.log.take())
+            if self.log.dropped != self.dropped:
+                self.metrics.add(LOG_LINES_DROPPED, self.log.dropped - self.dropped)
+                self.dropped = self.log.dropped
 
     cdef int replied(self, Exchange exchange, Fetch fetch, str error, const Traffic* traffic) except -1:
         """One exchange has ended, its reply sent or given up."""
@@ -68,7 +72,7 @@ cdef class Observer:
             detail = None if exchange.failure is None else str(exchange.failure)
             self.log.line(exchange.request, exchange.ctx, exchange.site.name, error, detail, &measured)
             if self.log.size >= BATCH_BYTES:
-                self.write(self.log.take())
+                self.flush()
         return 0
 
     cdef int refused(self, double now, const unsigned char* client, str reason, const Traffic* traffic) except -1:
@@ -84,6 +88,8 @@ cdef class Observer:
         self.metrics.count_refusal(traffic.status, reason, traffic.bytes_in, traffic.bytes_out)
         if self.log is not None:
             self.log.refusal(now, client, reason, False, &measured)
+            if self.log.size >= BATCH_BYTES:
+                self.flush()
         return 0
 
     cdef int _origin(self, Fetch fetch, str error) except -1:

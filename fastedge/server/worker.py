@@ -129,7 +129,7 @@ class Worker:
 
 
 class _StageErrors:
-    """A stage's errors in the error log, with the policy's own traceback; bounded, since a broken stage breaks often."""
+    """A stage's errors in the error log, with the policy's traceback; bounded, since a broken stage breaks often."""
 
     def __init__(self) -> None:
         self._second = 0

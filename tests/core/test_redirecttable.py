@@ -70,8 +70,19 @@ def test_find_nothing_in_an_empty_table():
 @pytest.mark.parametrize(
     "rest",
     [
-        "/evil.example", "//evil.example", "\\evil.example", "/\\evil.example", "\\/evil.example/x", "@evil.example",
-        ":80/", "https://evil.example", "%2F%2Fevil.example", ".evil.example", "?", "..//evil.example", "/",
+        "/evil.example",
+        "//evil.example",
+        "\\evil.example",
+        "/\\evil.example",
+        "\\/evil.example/x",
+        "@evil.example",
+        ":80/",
+        "https://evil.example",
+        "%2F%2Fevil.example",
+        ".evil.example",
+        "?",
+        "..//evil.example",
+        "/",
     ],
 )
 @pytest.mark.parametrize("source", ["/root/*", "/r*"])
@@ -137,6 +148,7 @@ def test_find_row_equals_a_naive_reading(sources, host, path):
 
 def naive(sources, host, path):
     """The rules of the documentation, one after the other, in the order of precedence."""
+
     def score(numbered):
         number, source = numbered
         source_host, slash, rest = source.partition("/")

@@ -1,0 +1,261 @@
+"""`fastedge explain`: what would be decided about one request, and by whom. Opens no socket and asks no origin."""
+
+import ipaddress
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import orjson
+
+from fastedge import CONTINUE
+from fastedge._core.address import pack_address
+from fastedge._core.key import cache_key
+from fastedge._core.message import Request, Response
+from fastedge._core.pipeline import Hook
+from fastedge.assembly import Prepared, prepare
+from fastedge.clock import now as clock_now
+from fastedge.config import ConfigErrors, Sources
+from fastedge.engine import Exchange
+
+_SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})  # named, never shown
+_COLOURS = {"respond": "yellow", "deny": "red", "redirect": "cyan", "error": "red", "wait": "magenta"}
+
+
+@click.command()
+@click.argument("file")
+@click.argument("url")
+@click.option("-X", "method", default="GET", metavar="METHOD", help="Left out: GET.")
+@click.option("-H", "headers", multiple=True, metavar="'NAME: VALUE'", help="A field; may be repeated.")
+@click.option("--ip", "address", default="127.0.0.1", metavar="ADDRESS", help="The client, as resolved.")
+@click.option("--now", "moment", metavar="TIME", help="RFC 3339 or seconds since 1970. Left out: now.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Such as server.workers=1; may be repeated."
+)
+def explain(
+    file: str,
+    url: str,
+    method: str,
+    headers: tuple[str, ...],
+    address: str,
+    moment: str | None,
+    as_json: bool,
+    overrides: tuple[str, ...],
+) -> None:
+    """Show what FILE (edge.toml) decides about URL: each stage, the plan, the facts, the answer."""
+    try:
+        prepared = prepare(Sources.read(file, os.environ, overrides), 0)
+    except ConfigErrors as errors:
+        for problem in errors.problems:
+            click.echo(str(problem), err=True)
+        sys.exit(2)
+    request = _request(url, method, headers)
+    report = explained(prepared, request, _packed(address), _seconds(moment))
+    if as_json:
+        click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    else:
+        for line in _lines(report):
+            click.echo(line)
+
+
+def explained(prepared: Prepared, request: Request, client: bytes, now: float) -> dict[str, Any]:
+    """The report, ready for JSON. What is not known without asking anyone is "unknown"."""
+    exchange = prepared.engine.begin(request, now, client)
+    report: dict[str, Any] = {
+        "request": {"method": request.method, "url": request.url, "headers": [*map(_discreet, request.headers.items())]}
+    }
+    if exchange is None:
+        return report | {"answer": {"status": 421, "by": "the rim", "reason": "no site claims this host"}}
+    steps: list[dict[str, Any]] = []
+    last_plan = _plan(exchange)
+
+    def observe(hook: Hook, verdict: Any) -> None:
+        nonlocal last_plan
+        plan = _plan(exchange)
+        changes = {name: plan[name] for name in plan if plan[name] != last_plan[name]}
+        last_plan = plan
+        steps.append({"stage": hook.stage, "hook": hook.name, "outcome": _outcome(verdict), "changes": changes})
+
+    exchange.observe(observe)
+    step = exchange.step_start()
+    return report | {
+        "site": exchange.site.name,
+        "stages": steps,
+        "skipped": _skipped(exchange, steps, step),
+        "facts": _facts(exchange),
+        "plan": last_plan | _target(prepared, exchange, step),
+        "cache": {"outcome": "unknown", "key": cache_key(request, exchange.ctx.plan).decode("latin-1")},
+        "answer": _answer(exchange, step),
+    }
+
+
+def _request(url: str, method: str, headers: Sequence[str]) -> Request:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise click.BadParameter(f"expected a URL such as http://shop.example/path, found {url!r}", param_hint="URL")
+    fields = []
+    for line in headers:
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise click.BadParameter(f"expected 'Name: value', found {line!r}", param_hint="-H")
+        fields.append((name.strip(), value.strip()))
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    try:
+        return Request(method, target, fields, host=parts.netloc.rpartition("@")[2], scheme=parts.scheme)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="-H") from None
+
+
+def _discreet(line: tuple[str, str]) -> tuple[str, str]:
+    return (line[0], "…") if line[0] in _SECRET else line
+
+
+def _packed(address: str) -> bytes:
+    try:
+        return pack_address(str(ipaddress.ip_address(address)))
+    except ValueError:
+        raise click.BadParameter(f"expected an IP address, found {address!r}", param_hint="--ip") from None
+
+
+def _seconds(moment: str | None) -> float:
+    if moment is None:
+        return clock_now()
+    try:
+        return float(moment)
+    except ValueError:
+        pass
+    try:
+        parsed = datetime.fromisoformat(moment)
+    except ValueError:
+        raise click.BadParameter(
+            f"expected 2026-01-31T12:00:00Z or seconds since 1970, found {moment!r}", param_hint="--now"
+        ) from None
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+
+
+def _plan(exchange: Exchange) -> dict[str, Any]:
+    plan = exchange.ctx.plan
+    return {
+        "origin": plan.origin,
+        "target": plan.target,
+        "fields": [
+            {"name": name, "value": value, "in_key": keyed} if value is not None else {"name": name, "removed": True}
+            for name, value, keyed in plan.header_edits
+        ],
+        "key_parts": plan.key_additions,
+        "cache": plan.cache,
+        "ttl_s": plan.ttl_s,
+        "storable": plan.is_storable or plan.unstorable_reason,
+    }
+
+
+def _outcome(verdict: Any) -> str:
+    if verdict is None or verdict is CONTINUE:
+        return "ok"
+    if not isinstance(verdict, Response):
+        return "wait"
+    if verdict.status in (401, 403, 451):
+        return "deny"
+    return "redirect" if 300 <= verdict.status < 400 else "respond"
+
+
+def _skipped(exchange: Exchange, steps: list[dict[str, Any]], step: str) -> list[str]:
+    """Request hooks that did not run: their condition does not hold, or a stage before them has answered."""
+    ran = {(row["stage"], row["hook"]) for row in steps}
+    hooks = [hook for hook in exchange.site.pipeline.hooks() if hook.name == "on_request"]
+    names = [hook.stage for hook in hooks if (hook.stage, hook.name) not in ran]
+    why = "an answer came before it" if step == "reply" else "its condition does not hold"
+    return [f"{name}: {why}" for name in names]
+
+
+def _facts(exchange: Exchange) -> dict[str, Any]:
+    ctx = exchange.ctx
+    return {
+        "client": ctx.client,
+        "country": ctx.geo.country or "unknown",
+        "continent": ctx.geo.continent or "unknown",
+        "eu": ctx.geo.is_eu,
+        "variants": ctx.variants,
+        "claims": sorted(ctx.claims),  # names only: values may be personal
+        "notes": ctx.notes,
+    }
+
+
+def _target(prepared: Prepared, exchange: Exchange, step: str) -> dict[str, Any]:
+    if step != "fetch":
+        return {"servers": []}
+    origin = prepared.config.origins[str(exchange.ctx.plan.origin)]
+    return {"servers": [str(server) for server in origin.servers]}
+
+
+def _answer(exchange: Exchange, step: str) -> dict[str, Any]:
+    if step == "wait":
+        return {"status": "unknown", "by": "a stage that waits"}
+    if step == "fetch":
+        return {"status": "unknown", "by": f"origin {exchange.ctx.plan.origin}"}
+    answer: dict[str, Any] = {
+        "status": exchange.response.status,
+        "by": "the edge",
+        "headers": exchange.response.headers.items(),
+    }
+    if exchange.failure is not None:
+        answer["reason"] = str(exchange.failure)
+    elif exchange.error is not None:
+        answer["reason"] = exchange.error
+    return answer
+
+
+# --- for people --------------------------------------------------------------------------------------------------
+
+
+def _lines(report: dict[str, Any]) -> Iterator[str]:
+    request = report["request"]
+    yield click.style(f"{request['method']} {request['url']}", bold=True)
+    for row in report.get("stages", ()):
+        yield from _stage_lines(row)
+    for text in report.get("skipped", ()):
+        yield click.style(f"  –  {text}", dim=True)
+    if "facts" in report:
+        yield from _table("facts", report["facts"])
+        yield from _table("plan", report["plan"])
+        yield from _table("cache", report["cache"])
+    answer = report["answer"]
+    status = answer["status"]
+    colour = "red" if isinstance(status, int) and status >= 400 else "green"
+    yield click.style(f"answer: {status} by {answer['by']}", fg=colour, bold=True)
+    if "reason" in answer:
+        yield f"  {answer['reason']}"
+    for name, value in answer.get("headers", ()):
+        yield f"  {name}: {value}"
+
+
+def _stage_lines(row: dict[str, Any]) -> Iterator[str]:
+    outcome = click.style(row["outcome"], fg=_COLOURS.get(row["outcome"], "green"))
+    yield f"  ✓  {row['stage']}.{row['hook']}  {outcome}"
+    for name, value in row["changes"].items():
+        yield f"       {name} = {_short(value)}"
+
+
+def _table(title: str, rows: dict[str, Any]) -> Iterator[str]:
+    yield click.style(title, bold=True)
+    for name, value in rows.items():
+        if value not in ({}, [], None):
+            yield f"  {name:10} {_short(value)}"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_short, value))
+    if isinstance(value, dict):
+        if value.get("removed"):
+            return f"without {value['name']}"
+        if "in_key" in value:
+            return f"{value['name']}: {value['value']}{'' if value['in_key'] else ' (not in the key)'}"
+        return ", ".join(f"{name}={_short(each)}" for name, each in value.items())
+    if isinstance(value, tuple):
+        return "=".join(map(str, value))
+    return str(value)
