@@ -6,7 +6,7 @@ class FastEdgeError(Exception):
 
 
 class ConfigError(FastEdgeError):
-    """A configuration, a policy or a stage's options cannot be used. The text says where, what and what was expected."""
+    """A configuration, a policy or a stage's options cannot be used. The text says where, what and what is expected."""
 
 
 class StageError(FastEdgeError):

@@ -218,7 +218,7 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     for row in report.get("stages", ()):
         yield from _stage_lines(row)
     for text in report.get("skipped", ()):
-        yield click.style(f"  –  {text}", dim=True)
+        yield click.style(f"  -  {text}", dim=True)
     if "facts" in report:
         yield from _table("facts", report["facts"])
         yield from _table("plan", report["plan"])
