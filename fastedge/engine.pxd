@@ -43,6 +43,7 @@ cdef class Exchange:
     cdef Step failed(self, int status, str error) except *
     cdef Step _decide(self, Py_ssize_t position) except *
     cdef Step _plan_fetch(self) except *
+    cdef Step _answer(self, Response response) except *
     cdef Step _reply(self, Response response) except *
     cdef int _culprit(self, object failure) except -1
 

@@ -110,7 +110,7 @@ cdef class Exchange:
             return self._reply(plain_answer(500, None))
         if verdict is CONTINUE_:
             return self._decide(wait.position + 1)
-        return self._reply(<Response> verdict)
+        return self._answer(<Response> verdict)
 
     cdef Step fetched(self, Response response) except *:
         """An origin's response head, its body still streaming."""
@@ -134,7 +134,7 @@ cdef class Exchange:
             self._culprit(error)
             return self._reply(plain_answer(500, None))
         if type(verdict) is Response:
-            return self._reply(<Response> verdict)
+            return self._answer(<Response> verdict)
         if verdict is not CONTINUE_:
             self.wait = <Wait> verdict
             return WAIT
@@ -150,11 +150,18 @@ cdef class Exchange:
             if self.site.pipeline.origin_request_hooks:
                 verdict = self.site.pipeline.run_origin_request(self.request, self.ctx)
                 if verdict is not CONTINUE_:
-                    return self._reply(<Response> verdict)
+                    return self._answer(<Response> verdict)
         except Exception as error:
             self._culprit(error)
             return self._reply(plain_answer(500, None))
         return FETCH
+
+    cdef Step _answer(self, Response response) except *:
+        """A stage's own answer. It may be one object for all requests, so that response hooks edit a copy: what they add
+        for one client must never reach another."""
+        if self.site.pipeline.response_hooks:
+            response = make_response(response.code, response.fields.copy_fields(), response.content)
+        return self._reply(response)
 
     cdef Step _reply(self, Response response) except *:
         """Every reply passes the response hooks; one that fails makes it a 500, and the rest still run."""

@@ -6,6 +6,7 @@ header_count_max = 128
 target_bytes_max = 8 * 1024
 chunk_line_bytes_max = 256  # chunk size, extensions and CRLF
 trailer_bytes_max = 8 * 1024
+field_name_learned_bytes_max = 64  # a longer name is never interned
 field_names_learned_max = 2048  # spellings of field names that are interned; others are made anew
 leading_crlf_max = 2  # empty lines tolerated before a request line (RFC 9112 §2.2)
 informational_max = 16  # 1xx responses before a final one

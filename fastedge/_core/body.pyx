@@ -5,12 +5,13 @@ Where two readers could disagree about a chunk's size or a line's end, it refuse
 
 cimport cython
 
-from fastedge._core.fields cimport HOP_BY_HOP, NOT_IN_TRAILER, FieldName, Fields, intern_text, value_to_wire
+from fastedge._core.fields cimport HOP_BY_HOP, NOT_IN_TRAILER, FieldName, Fields, intern_text, is_forgeable, value_to_wire
 from fastedge.errors import WireError
-from fastedge.limits import chunk_line_bytes_max, trailer_bytes_max
+from fastedge.limits import chunk_line_bytes_max, header_count_max, trailer_bytes_max
 
 cdef Py_ssize_t LINE_MAX = chunk_line_bytes_max
 cdef Py_ssize_t TRAILER_MAX = trailer_bytes_max
+cdef Py_ssize_t COUNT_MAX = header_count_max
 
 cdef enum State:
     SIZE_LINE
@@ -126,7 +127,9 @@ cdef class BodyReader:
             raise WireError(400, "trailer_field") from None
         if self.trailers is None:
             self.trailers = Fields()
-        if not name.traits & (HOP_BY_HOP | NOT_IN_TRAILER):
+        if not name.traits & (HOP_BY_HOP | NOT_IN_TRAILER) and not is_forgeable(name):
+            if len(self.trailers.names) == COUNT_MAX:
+                raise WireError(431, "too_many_trailers")
             self.trailers.append(name, value)
         # One bound for the whole section: what is kept counts, and so does each line that is not.
         self.remaining += len(line) + 2

@@ -6,8 +6,8 @@ A condition looks at the request alone, so that its answer holds for the whole o
 cimport cython
 from libc.string cimport memcmp
 
-from fastedge._core.fields cimport FieldName, Fields, intern_text
-from fastedge._core.message cimport Request
+from fastedge._core.fields cimport FieldName, Fields, intern_text, is_forgeable, value_to_wire
+from fastedge._core.message cimport Request, normal_path
 from fastedge.errors import ConfigError
 
 
@@ -17,13 +17,13 @@ cdef class Condition:
     cdef bint test(self, Request request) except -1:
         raise NotImplementedError
 
-    def holds(self, Request request):
+    def holds(self, Request request not None):
         return self.test(request)
 
-    def __and__(self, Condition other):
+    def __and__(self, Condition other not None):
         return _AllOf([self, other])
 
-    def __or__(self, Condition other):
+    def __or__(self, Condition other not None):
         return _AnyOf([self, other])
 
     def __invert__(self):
@@ -121,12 +121,16 @@ cdef class _Path(Condition):
     cdef Pattern pattern
     cdef Pattern itself     # "/shop/*" holds for "/shop" too: nobody means to leave it open
 
-    def __init__(self, str text):
+    def __init__(self, str text not None):
+        cdef bytes wire
         if not text.startswith(("/", "*")):
             raise ConfigError(f'a path pattern begins with "/": {text!r} does not')
-        self.pattern = Pattern(text.encode("ascii"))
-        if text.endswith("/*") and text.count("*") == 1 and text != "/*":
-            self.itself = Pattern(text.removesuffix("/*").encode("ascii"))
+        if not all("!" <= c <= "~" and c not in "?#" for c in text):
+            raise ConfigError(f"a path pattern is printable ASCII without query, percent-encoded: {text!r} is not")
+        wire = normal_path(text.encode("ascii"))
+        self.pattern = Pattern(wire)
+        if wire.endswith(b"/*") and wire.count(b"*") == 1 and wire != b"/*":
+            self.itself = Pattern(wire.removesuffix(b"/*"))
 
     cdef bint test(self, Request request) except -1:
         cdef bytes path = request.match_path()
@@ -137,8 +141,11 @@ cdef class _Path(Condition):
 cdef class _Host(Condition):
     cdef Pattern pattern
 
-    def __init__(self, str text):
-        self.pattern = Pattern(text.lower().encode("ascii"))
+    def __init__(self, str text not None):
+        host = text.lower().removesuffix(".")
+        if not host or not all(c in "abcdefghijklmnopqrstuvwxyz0123456789-._*[]:" for c in host) or (":" in host and host[0] != "["):
+            raise ConfigError(f"a host pattern is a name in ASCII (IDNA) without port: {text!r} is not")
+        self.pattern = Pattern(host.encode("ascii"))
 
     cdef bint test(self, Request request) except -1:
         return self.pattern.match(request.host_wire)
@@ -148,8 +155,8 @@ cdef class _Host(Condition):
 cdef class _Method(Condition):
     cdef bytes method
 
-    def __init__(self, str text):
-        if not text.isupper():
+    def __init__(self, str text not None):
+        if not text.isupper() or not text.isascii():
             raise ConfigError(f"a method is case-sensitive and upper-case (RFC 9110 §9.1): {text!r} is not")
         self.method = text.encode("ascii")
 
@@ -162,9 +169,14 @@ cdef class _Field(Condition):
     cdef FieldName name
     cdef Pattern pattern
 
-    def __init__(self, str name, str text):
-        self.name = intern_text(name)
-        self.pattern = Pattern(text.encode("latin-1"))
+    def __init__(self, str name not None, str text not None):
+        try:
+            self.name = intern_text(name)
+            self.pattern = Pattern(value_to_wire(text))
+        except ValueError as error:
+            raise ConfigError(f"Match(field=...): {error}") from None
+        if is_forgeable(self.name):
+            raise ConfigError(f"Match(field=...): {name!r} never comes from a client: it is dropped at the rim")
 
     cdef bint test(self, Request request) except -1:
         cdef bytes value = request.fields.combined(self.name)
@@ -176,7 +188,7 @@ cdef class _Query(Condition):
     cdef bytes name
     cdef Pattern pattern
 
-    def __init__(self, str name, str text):
+    def __init__(self, str name not None, str text not None):
         self.name = name.encode()
         self.pattern = Pattern(text.encode())
 

@@ -58,6 +58,11 @@ cdef class Fields:
     cdef Fields copy_fields(self)
 
 
+cdef inline bint is_forgeable(FieldName name):
+    """Names that no client may use: ours are facts of the edge, and an origin that speaks CGI cannot tell "_" from "-"."""
+    return name.traits & OWN or b"_" in name.wire
+
+
 cdef FieldName intern_wire(bytes raw)
 cdef FieldName intern_span(const char* at, Py_ssize_t size)
 cdef FieldName intern_text(str text)

@@ -11,7 +11,7 @@ from cpython.unicode cimport PyUnicode_AsLatin1String
 from libc.stdint cimport uint64_t
 from libc.string cimport memcmp, memcpy
 
-from fastedge.limits import field_names_learned_max
+from fastedge.limits import field_name_learned_bytes_max, field_names_learned_max
 
 # The one table of the names that the edge itself acts on: identifier, name, traits.
 _TABLE = (
@@ -75,6 +75,12 @@ cdef Slot _slots[SLOTS]
 cdef class FieldName:
     """A field's name: `text` is its lower-case spelling. Made by this module only."""
 
+    def __eq__(self, other):
+        return isinstance(other, FieldName) and self.wire == (<FieldName> other).wire
+
+    def __hash__(self):
+        return hash(self.wire)
+
     def __repr__(self):
         return f"FieldName({self.text!r})"
 
@@ -92,7 +98,7 @@ cdef FieldName _learn(bytes raw):
     cdef bytes lower = raw.lower()
     cdef object found = _by_wire.get(lower)
     cdef FieldName name = <FieldName> found if found is not None else _make(lower, OTHER, 0)
-    if len(_by_wire) < field_names_learned_max:
+    if len(_by_wire) < field_names_learned_max and len(raw) <= field_name_learned_bytes_max:
         name.traits |= INTERNED
         _remember(lower, name)
         _remember(raw, name)
@@ -154,7 +160,7 @@ cdef FieldName intern_text(str text):
     if not raw or not _TOKEN.issuperset(raw):
         raise ValueError(f"{text!r} is not a field name")
     name = intern_wire(raw.lower())
-    if len(_by_text) < field_names_learned_max:
+    if len(_by_text) < field_names_learned_max and len(text) <= field_name_learned_bytes_max:
         _by_text[text] = name
     return name
 

@@ -6,7 +6,7 @@ Length-prefixed parts, so that no two plans can be spelled into one key.
 from fastedge._core.message cimport OriginField, Plan, Request
 
 
-def cache_key(Request request, Plan plan):
+def cache_key(Request request not None, Plan plan not None):
     """The key of a planned request, as bytes. GET and HEAD share it; variants by Vary are told apart behind it."""
     return key_of(request, plan)
 

@@ -9,7 +9,7 @@ cdef class HeadParser:
     cdef Span* values
     cdef readonly int count         # field lines of the last head
     cdef int error
-    cdef bint overflow
+    cdef bint overflow, complete
 
     cdef int split(self, const char* head, Py_ssize_t size) except -1
     cdef str reason(self)

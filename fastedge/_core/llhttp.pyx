@@ -21,6 +21,7 @@ cdef enum:
     PARSER_BYTES = 1024         # llhttp_t has about 120; only llhttp touches it
     HPE_OK = 0
     HPE_INVALID_METHOD = 6
+    HPE_PAUSED_UPGRADE = 22     # the head is whole; what follows is none of llhttp's business anyway
 
 # llhttp_settings_t of llhttp 9: which callback stands where.
 cdef enum Callback:
@@ -73,13 +74,14 @@ cdef int _on_value_complete(void* parser) noexcept:
 
 
 cdef int _on_head_complete(void* parser) noexcept:
-    return 1    # no body follows, as far as llhttp is concerned: it stands between two messages again
+    (<HeadParser> _current).complete = True
+    return 1    # no body follows, as far as llhttp is concerned
 
 
 @cython.final
 cdef class HeadParser:
     """Splits heads, one whole head at a time; `is_request` says of which kind. Values come without white space around
-    them (RFC 9112 §5.1). After a refusal the parser is as new."""
+    them (RFC 9112 §5.1)."""
 
     def __cinit__(self, bint is_request):
         self.parser = PyMem_Calloc(1, PARSER_BYTES)
@@ -95,18 +97,23 @@ cdef class HeadParser:
         PyMem_Free(self.values)
 
     cdef int split(self, const char* head, Py_ssize_t size) except -1:
-        """0, or llhttp's error number; then `reason` says why. The spans point into `head`."""
+        """0, or llhttp's error number (-1: the head ends nowhere); then `reason` says why. The spans point into `head`.
+
+        The parser is as new for each head: behind `Connection: close` or an upgrade llhttp reads nothing more, and the
+        next head may be another client's.
+        """
         global _current
         cdef int error
         self.count = 0
-        self.overflow = False
+        self.overflow = self.complete = False
+        _reset(self.parser)
         _current = <void*> self
         error = _execute(self.parser, head, size)
         _current = NULL
-        self.error = error
-        if error != HPE_OK:
-            _reset(self.parser)
-        return error
+        if error == HPE_PAUSED_UPGRADE:
+            error = HPE_OK
+        self.error = error if error != HPE_OK or self.complete else -1
+        return self.error
 
     cdef bint unknown_method(self) noexcept:
         return self.error == HPE_INVALID_METHOD
@@ -157,6 +164,9 @@ cdef _check():
         parser = HeadParser(is_request)
         for _ in range(2):
             if parser.fields(start + lines) != expected or parser.fields(start + b"a b: c\r\n\r\n") is not None:
+                raise ImportError("this httptools splits heads in another way: fastedge needs httptools 0.9")
+        for end in (b"Connection: close\r\n\r\n", b"Connection: upgrade\r\nUpgrade: x\r\n\r\n", b"X: y\r\n\r\n"):
+            if len(parser.fields(start + end) or ()) != end.count(b"\r\n") - 1:
                 raise ImportError("this httptools splits heads in another way: fastedge needs httptools 0.9")
 
 

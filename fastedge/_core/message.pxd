@@ -74,6 +74,8 @@ cdef class Response:
 
 cdef object STREAM
 
+cdef bytes normal_path(bytes path)
+
 cdef Request make_request(bytes method, bytes target, Py_ssize_t path_length, bytes authority, bytes host, Fields fields, int minor, bint secure)
 cdef Context make_context(double now, const unsigned char* address, object geo_table, str origin, bytes target)
 cdef Response make_response(int code, Fields fields, object content)

@@ -131,12 +131,12 @@ cdef class Request:
             self._match_path = self.target_wire if self.path_length == len(self.target_wire) else self.target_wire[:self.path_length]
             for i in range(self.path_length):
                 if at[i] == c"%" or (at[i] == c"/" and at[i + 1] == c"/"):
-                    self._match_path = _normal_path(self._match_path)
+                    self._match_path = normal_path(self._match_path)
                     break
         return self._match_path
 
 
-cdef bytes _normal_path(bytes path):
+cdef bytes normal_path(bytes path):
     parts = path.split(b"%")
     out = [parts[0]]
     for part in parts[1:]:
@@ -267,7 +267,7 @@ cdef class Plan:
         """Splits the cache by `value`, without telling the origin."""
         self.part(name.encode(), value.encode())
 
-    def make_unstorable(self, str reason):
+    def make_unstorable(self, str reason not None):
         """What comes back is for this client alone."""
         self.keep_private(reason)
 

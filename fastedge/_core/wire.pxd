@@ -26,7 +26,7 @@ cdef class RequestReader:
     cdef _reset(self, int minor)
     cdef _connection(self, bytes value)
     cdef tuple _authority(self)
-    cdef tuple _other_form(self, bytes method, bytes target, bytes authority, bytes host)
+    cdef tuple _other_form(self, bytes method, bytes target, bytes authority, bytes host, bint secure)
     cdef int _frame(self) except -1
     cdef int _refuse(self, int status, str reason) except -1
 

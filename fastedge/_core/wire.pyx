@@ -10,9 +10,11 @@ from libc.string cimport memchr, memcmp
 
 from urllib.parse import unquote_to_bytes
 
+from fastedge._core.address cimport parse_address
 from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, Framing
 from fastedge._core.fields cimport (
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, OWN, TE, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_span, intern_wire,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, OWN, TE, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_span,
+    intern_wire, is_forgeable,
 )
 from fastedge._core.llhttp cimport HeadParser, Span
 from fastedge._core.message cimport Request, make_request
@@ -29,6 +31,7 @@ cdef frozenset _METHODS = frozenset(
     b"UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE MKCALENDAR LINK UNLINK PURGE QUERY SUBSCRIBE UNSUBSCRIBE NOTIFY".split()
 )
 cdef frozenset _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+cdef frozenset _LABEL = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
 cdef bytes _GET = b"GET"
 
 # Host field → (authority, host), validated; a bounded memo.
@@ -56,19 +59,33 @@ cdef Py_ssize_t head_end(bytes data, Py_ssize_t start) noexcept:
 cdef int check_partial_head(bytes data, Py_ssize_t start) except -1:
     """Refuses early what can never become a head: too long, a line that ends in a bare LF, a first line that is no request."""
     cdef const char* at = PyBytes_AS_STRING(data) + start
-    cdef Py_ssize_t size = len(data) - start
-    cdef const char* newline = <const char*> memchr(at, c"\n", size)
-    if size and not (c"A" <= at[0] <= c"Z" or c"a" <= at[0] <= c"z"):
+    cdef const char* end = at + len(data) - start
+    cdef const char* newline = <const char*> memchr(at, c"\n", end - at)
+    if at[0] == c"\r":
+        # Half of an empty line before the request line, perhaps (RFC 9112 §2.2).
+        if end - at > 1:
+            raise WireError(400, "no_http")
+        return 0
+    if at < end and not _is_tchar(at[0]):
         raise WireError(400, "no_http")
-    if newline is not NULL:
-        if newline == at or (newline - 1)[0] != c"\r":
-            raise WireError(400, "bare_lf")
-        _request_line(data[start:start + (newline - at) + 1])
-    elif size > TARGET_MAX + 64:
-        raise WireError(414, "target_too_long")
-    if size > HEAD_MAX:
+    if newline is NULL:
+        if end - at > TARGET_MAX + 64:
+            raise WireError(414, "target_too_long")
+        return 0
+    if newline == at or (newline - 1)[0] != c"\r":
+        raise WireError(400, "bare_lf")
+    _request_line(data[start:start + (newline - at) + 1])
+    if end - at > HEAD_MAX:
         raise WireError(431, "head_too_long")
+    while newline is not NULL:
+        if (newline - 1)[0] != c"\r":
+            raise WireError(400, "bare_lf")
+        newline = <const char*> memchr(newline + 1, c"\n", end - newline - 1)
     return 0
+
+
+cdef bint _is_tchar(unsigned char c) except -1:
+    return c"A" <= c <= c"Z" or c"a" <= c <= c"z" or c in _TOKEN
 
 
 # --- requests ------------------------------------------------------------------------------------------------------
@@ -88,9 +105,9 @@ cdef class RequestReader:
     cdef Request read(self, bytes head, bint secure):
         cdef bytes method, target, authority, host
         cdef Py_ssize_t path_length
+        method, target, minor = _request_line(head)
         if len(head) > HEAD_MAX:
             raise WireError(431, "head_too_long")
-        method, target, minor = _request_line(head)
         self._reset(minor)
         self._feed(head)
         if self.problem is not None:
@@ -98,7 +115,7 @@ cdef class RequestReader:
         self._frame()
         authority, host = self._authority()
         if target[0] != c"/":
-            method, target, authority, host = self._other_form(method, target, authority, host)
+            target, authority, host = self._other_form(method, target, authority, host, secure)
         path_length = _check_target(target)
         self.fields.frozen = True
         return make_request(method, target, path_length, authority, host, self.fields, minor, secure)
@@ -122,7 +139,8 @@ cdef class RequestReader:
         if parser.split(PyBytes_AS_STRING(head), len(head)):
             if parser.overflow:
                 raise WireError(431, "too_many_fields")
-            raise WireError(501 if parser.unknown_method() else 400, parser.reason())
+            reason = parser.reason()
+            raise WireError(501 if parser.unknown_method() else 413 if reason == "content_length_overflow" else 400, reason)
         for i in range(parser.count):
             name, value = parser.names[i], parser.values[i]
             self._on(intern_span(name.at, name.size), PyBytes_FromStringAndSize(value.at, value.size))
@@ -148,7 +166,7 @@ cdef class RequestReader:
             elif name.id == TRANSFER_ENCODING:
                 self.codings += 1
                 if value.lower() != b"chunked":
-                    self._refuse(501, "transfer_coding")
+                    self._refuse(501 if _is_decodable_by_others(value) else 400, "transfer_coding")
             elif name.id == CONNECTION:
                 self._connection(value)
             elif name.id == EXPECT:
@@ -159,9 +177,8 @@ cdef class RequestReader:
             elif name.id == UPGRADE:
                 self.upgrade = value
             elif name.id == TE:
-                self.accepts_trailers = b"trailers" in value.lower()
-        elif name.traits & OWN or b"_" in name.wire:
-            # Headers of our own are facts of the edge, and an origin that speaks CGI cannot tell "_" from "-".
+                self.accepts_trailers |= b"trailers" in [member.strip(b" \t") for member in value.lower().split(b",")]
+        elif is_forgeable(name):
             return 0
         self.fields.append(name, value)
         return 0
@@ -209,24 +226,30 @@ cdef class RequestReader:
                 _hosts[self.host] = found
         return <tuple> found
 
-    cdef tuple _other_form(self, bytes method, bytes target, bytes authority, bytes host):
-        """absolute-form and asterisk-form (RFC 9112 §3.2.2, §3.2.4); an authority that contradicts Host is refused."""
+    cdef tuple _other_form(self, bytes method, bytes target, bytes authority, bytes host, bint secure):
+        """(target, authority, host) of absolute-form and asterisk-form (RFC 9112 §3.2.2, §3.2.4).
+
+        An authority that contradicts Host is refused, and so is another scheme than the connection's (RFC 9110 §7.4).
+        """
         if target == b"*":
             if method != b"OPTIONS":
                 raise WireError(400, "asterisk_form")
-            return method, target, authority, host
-        if target[:7].lower() != b"http://":
+            return target, authority, host
+        scheme, separator, rest = target.partition(b"://")
+        if not separator or scheme.lower() not in (b"http", b"https"):
             raise WireError(400, "target_form")
-        named, _, rest = target[7:].partition(b"/")
-        if b"?" in named:
-            named, _, query = target[7:].partition(b"?")
-            target = b"/?" + query
-        else:
-            target = b"/" + rest
-        named, host = _parse_authority(named)
-        if authority and named != authority:
+        if secure != (len(scheme) == 5):
+            raise WireError(421, "target_scheme")
+        size = min([len(rest.partition(mark)[0]) for mark in (b"/", b"?")])
+        named, host = _parse_authority(rest[:size])
+        default = b":443" if secure else b":80"
+        if authority and named.removesuffix(default) != authority.removesuffix(default):
             raise WireError(400, "target_contradicts_host")
-        return method, target, named, host
+        target = rest[size:]
+        if not target.startswith(b"/"):
+            # RFC 9112 §3.2.4: OPTIONS without path and query asks about the server.
+            target = b"*" if method == b"OPTIONS" and not target else b"/" + target
+        return target, named, host
 
 
 cdef tuple _request_line(bytes head):
@@ -242,7 +265,7 @@ cdef tuple _request_line(bytes head):
         raise _not_a_request_line(at[:end - at])
     version = end - 3
     if version[1] != c"." or version[0] != c"1" or version[2] not in (c"0", c"1"):
-        raise WireError(505 if at[end - at - 3:end - at].replace(b".", b"").isdigit() else 400, "version")
+        raise _not_a_version(at[end - at - 3:end - at])
     method = _GET if space - at == 3 and memcmp(at, b"GET", 3) == 0 else at[:space - at]
     if end - 9 <= space + 1:
         raise WireError(400, "request_line")
@@ -257,9 +280,16 @@ cdef tuple _request_line(bytes head):
 cdef object _not_a_request_line(bytes line):
     if line.count(b" ") == 1 and len(line) > TARGET_MAX:
         return WireError(414, "target_too_long")
-    if b" HTTP/" in line and line.rpartition(b" HTTP/")[2].replace(b".", b"").isdigit():
-        return WireError(505, "version")
+    if b" HTTP/" in line:
+        return _not_a_version(line.rpartition(b" HTTP/")[2])
     return WireError(400, "request_line")
+
+
+cdef object _not_a_version(bytes version):
+    """505 for another version of HTTP (RFC 9112 §2.3), and for what its later versions are called; else 400."""
+    major, dot, minor = version.partition(b".")
+    is_version = major.isdigit() and len(major) == 1 and (len(minor) == 1 and minor.isdigit() if dot else True)
+    return WireError(505 if is_version else 400, "version")
 
 
 cdef Py_ssize_t _check_target(bytes target) except -1:
@@ -300,18 +330,30 @@ cdef int _check_odd_path(bytes path) except -1:
 cdef tuple _parse_authority(bytes raw):
     """(authority, host), lower-case, of host[:port] (RFC 3986 §3.2); userinfo and empty hosts are refused."""
     cdef bytes authority = raw.lower()
+    cdef unsigned char packed[16]
     host, colon, port = authority.rpartition(b":") if not authority.endswith(b"]") else (authority, b"", b"")
     if not colon:
         host = authority
-    elif not port.isdigit() or int(port) > 65535:
+    elif not port.isdigit() or len(port) > 5 or int(port) > 65535:
         raise WireError(400, "host")
     if host.startswith(b"["):
-        valid = host.endswith(b"]") and len(host) > 3 and all(c in b"0123456789abcdef:." for c in host[1:len(host) - 1])
+        valid = host.endswith(b"]") and parse_address(host[1:len(host) - 1], len(host) - 2, packed) == 0 and b":" in host
     else:
-        valid = 0 < len(host) <= 253 and all(c in b"abcdefghijklmnopqrstuvwxyz0123456789-._" for c in host)
+        # "shop.example." is "shop.example" (RFC 3986 §3.2.2): no spelling slips past what is said of a host.
+        host = host.removesuffix(b".")
+        valid = len(host) <= 253 and all(label and _LABEL.issuperset(label) for label in host.split(b"."))
     if not valid:
         raise WireError(400, "host")
     return authority, host
+
+
+cdef bint _is_decodable_by_others(bytes codings):
+    """Whether this is a list of codings that ends in chunked: well framed, but not for us (RFC 9112 §6.1, §6.3)."""
+    before, comma, last = codings.lower().rpartition(b",")
+    names = [coding.partition(b";")[0].strip(b" \t") for coding in before.split(b",")]
+    return bool(comma) and last.strip(b" \t") == b"chunked" and all(
+        name and _TOKEN.issuperset(name) and name not in (b"chunked", b"identity") for name in names
+    )
 
 
 cdef long long _length(bytes value) noexcept:
@@ -369,9 +411,10 @@ cdef class ResponseReader:
         cdef const char* at = PyBytes_AS_STRING(head)
         if len(head) > HEAD_MAX:
             raise WireError(502, "head_too_long")
-        if len(head) < 17 or memcmp(at, b"HTTP/1.", 7) != 0 or at[7] not in (c"0", c"1") or at[8] != c" ":
+        if len(head) < 16 or memcmp(at, b"HTTP/1.", 7) != 0 or at[7] not in (c"0", c"1") or at[8] != c" ":
             raise WireError(502, "status_line")
-        if not at[9:12].isdigit() or at[12] not in (c" ", c"\r") or at[9] == c"0":
+        # A code beyond 599 says nothing that could be handed on (RFC 9110 §15).
+        if not at[9:12].isdigit() or at[12] not in (c" ", c"\r") or not c"1" <= at[9] <= c"5":
             raise WireError(502, "status_line")
         self.minor = at[7] - c"0"
         self.status = (at[9] - c"0") * 100 + (at[10] - c"0") * 10 + (at[11] - c"0")

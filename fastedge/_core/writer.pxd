@@ -22,4 +22,4 @@ cdef class HeadWriter:
 
 
 cdef bytes chunk(bytes data)
-cdef bytes last_chunk(Fields trailers)
+cdef bytes last_chunk(Fields trailers, list edits)

@@ -131,7 +131,7 @@ cdef class HeadWriter:
             self.put(via)
         if framing == CHUNKED:
             self.put(b"transfer-encoding: chunked\r\n")
-        elif length >= 0:
+        elif length >= 0 and response.code != 204:      # RFC 9110 §8.6
             self.put_number_field(b"content-length: ", 16, length)
         if not keep_alive:
             self.put(b"connection: close\r\n")
@@ -150,6 +150,8 @@ cdef class HeadWriter:
         self.put(_status_line(status))
         for i in range(len(fields.names)):
             name = <FieldName> fields.names[i]
+            if name.id == CONTENT_LENGTH:
+                continue        # RFC 9110 §8.6
             if not name.traits & HOP_BY_HOP or (status == 101 and name.id == UPGRADE):
                 self.put_field(name.wire, <bytes> fields.values[i])
         if status == 101:
@@ -189,7 +191,8 @@ cdef class HeadWriter:
                 self.put_field(field.name.wire, field.value)
         self.put_field(b"x-forwarded-for", forwarded_for)
         self.put(b"x-forwarded-proto: https\r\n" if request.secure else b"x-forwarded-proto: http\r\n")
-        self.put_field(b"x-forwarded-host", request.authority)
+        if request.authority:   # HTTP/1.0 may have said none
+            self.put_field(b"x-forwarded-host", request.authority)
         self.put_field(b"forwarded", forwarded)
         self.put(via)
         self.put(cdn_loop)
@@ -245,11 +248,15 @@ cdef bytes chunk(bytes data):
     return out
 
 
-cdef bytes last_chunk(Fields trailers):
+cdef bytes last_chunk(Fields trailers, list edits):
+    """The end of a chunked body. What a plan's `edits` replace, a trailer field cannot bring back: recipients may merge
+    the trailer section into the header section (RFC 9110 §6.5.1)."""
     cdef Py_ssize_t i
     cdef list out = [b"0\r\n"]
     if trailers is not None:
         for i in range(len(trailers.names)):
+            if edits and _is_replaced(edits, <FieldName> trailers.names[i]):
+                continue
             out += [(<FieldName> trailers.names[i]).wire, b": ", trailers.values[i], b"\r\n"]
     out.append(b"\r\n")
     return b"".join(out)

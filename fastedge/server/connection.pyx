@@ -310,7 +310,7 @@ cdef class ClientConnection(FetchListener):
             self.timer.disarm()
         if self.fetch is fetch and fetch is not None:
             if self.body.framing == CHUNKED:
-                fetch.send(last_chunk(self.body.trailers))
+                fetch.send(last_chunk(self.body.trailers, self.exchange.ctx.plan.edits))
             fetch.finish()
         elif self.exchange is None and self.state <= BUSY:
             self._ready()
@@ -566,7 +566,7 @@ cdef class ClientConnection(FetchListener):
             self.close()
             return 0
         if self.reply_framing == CHUNKED:
-            end = last_chunk(trailers if self.accepts_trailers else None)
+            end = last_chunk(trailers if self.accepts_trailers else None, None)
             if self.held is not None:
                 end, self.held = self.held + end, None
             self._write(end)
