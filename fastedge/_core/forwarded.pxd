@@ -22,11 +22,12 @@ cdef struct Element:
     Py_ssize_t proto_size
 
 
-# What an origin is told. `peer_text` is text_of's, `peer_node` node_of's: a connection makes them once.
+# What an origin is told. `peer_text` is text_of's, `peer_node` node_of's, `hop` hop_of's: a connection makes them once.
 cdef bytes text_of(const unsigned char* packed16)
 cdef bytes node_of(const unsigned char* packed16)
 cdef bytes next_forwarded_for(Fields fields, bint peer_trusted, bytes peer_text)
-cdef bytes next_forwarded(Fields fields, bint peer_trusted, bytes peer_node, bytes authority, bint secure)
+cdef bytes hop_of(bytes peer_node, bytes authority, bint secure)
+cdef bytes next_forwarded(Fields fields, bint peer_trusted, bytes hop)
 
 cdef Proto last_proto(bytes line, Proto before) noexcept
 cdef bint next_entry(const char** at, const char* end, const char** entry, Py_ssize_t* size) noexcept

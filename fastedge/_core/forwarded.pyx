@@ -30,7 +30,7 @@ def origin_fields(Fields fields not None, bytes peer, bint peer_trusted, bytes a
     cdef const unsigned char* packed = sixteen(peer)
     return (
         next_forwarded_for(fields, peer_trusted, text_of(packed)),
-        next_forwarded(fields, peer_trusted, node_of(packed), authority, secure),
+        next_forwarded(fields, peer_trusted, hop_of(node_of(packed), authority, secure)),
     )
 
 
@@ -59,12 +59,15 @@ cdef bytes next_forwarded_for(Fields fields, bint peer_trusted, bytes peer_text)
     return peer_text if before is None else before if peer_text is None else before + b", " + peer_text
 
 
-cdef bytes next_forwarded(Fields fields, bint peer_trusted, bytes peer_node, bytes authority, bint secure):
-    """Forwarded for the origin: what a trusted peer sent, and this hop. Without for= when the peer is a unix socket."""
-    cdef bytes before = None
+cdef bytes hop_of(bytes peer_node, bytes authority, bint secure):
+    """The element of this hop. Without for= when the peer is a unix socket."""
     cdef bytes hop = b"host=" + _quoted(authority) + (b";proto=https" if secure else b";proto=http")
-    if peer_node is not None:
-        hop = b"for=" + peer_node + b";" + hop
+    return hop if peer_node is None else b"for=" + peer_node + b";" + hop
+
+
+cdef bytes next_forwarded(Fields fields, bint peer_trusted, bytes hop):
+    """Forwarded for the origin: what a trusted peer sent, and `hop`, which is hop_of's."""
+    cdef bytes before = None
     if peer_trusted:
         before = _said(fields, _forwarded)
         if before is None:

@@ -41,6 +41,9 @@ cdef class ClientConnection(FetchListener):
     cdef unsigned char peer[16]
     cdef bytes peer_text
     cdef bytes peer_node
+    cdef bytes hop                  # what Forwarded says of this hop, for this authority and scheme
+    cdef bytes hop_authority
+    cdef bint hop_secure
     cdef bint peer_trusted
     cdef bytes tail                 # received and not read yet
     cdef bint eof                   # the client sends no more
@@ -77,6 +80,7 @@ cdef class ClientConnection(FetchListener):
     cdef int _act(self, int step) except -1
     cdef int _reply(self) except -1
     cdef int _start_fetch(self) except -1
+    cdef bytes _hop(self, Request request)
     cdef int _finish(self) except -1
     cdef int _ready(self) except -1
     cdef int _go_on(self) except -1

@@ -12,7 +12,7 @@ from functools import partial
 
 from fastedge._core.address cimport parse_address
 from fastedge._core.proxies cimport TrustedProxies
-from fastedge._core.forwarded cimport next_forwarded, next_forwarded_for, node_of, text_of
+from fastedge._core.forwarded cimport hop_of, next_forwarded, next_forwarded_for, node_of, text_of
 from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, BodyReader, Framing
 from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport STREAM, Plan, Request, Response, make_response
@@ -369,7 +369,7 @@ cdef class ClientConnection(FetchListener):
         fetch.side = front.origin_side
         fetch.listener = self
         fetch.head = front.writer.origin_request(
-            request, plan, host, next_forwarded(request.fields, self.peer_trusted, self.peer_node, request.authority, request.secure),
+            request, plan, host, next_forwarded(request.fields, self.peer_trusted, self._hop(request)),
             next_forwarded_for(request.fields, self.peer_trusted, self.peer_text), front.via, front.cdn_loop,
             self.body.framing, self.body.remaining, self.expects_continue, self.accepts_trailers, self.upgrade, self.nominated,
         )
@@ -383,6 +383,14 @@ cdef class ClientConnection(FetchListener):
         fetch.sent = not self.reading_body
         self.fetch = fetch
         return fetch.start(self.started_us)
+
+    cdef bytes _hop(self, Request request):
+        """This connection's element of Forwarded; its clients seldom change the host that they ask."""
+        if self.hop is None or self.hop_authority is not request.authority or self.hop_secure != request.secure:
+            self.hop = hop_of(self.peer_node, request.authority, request.secure)
+            self.hop_authority = request.authority
+            self.hop_secure = request.secure
+        return self.hop
 
     cdef int _finish(self) except -1:
         """The reply is out: counts it, then on to the next request or to the end of the connection."""
