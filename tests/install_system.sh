@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is not Python's, by package name, when run as root on Debian or Ubuntu; otherwise it says what is missing.
 #   install_system.sh build [PYTHON]   what building needs: venv, headers, a C compiler
-#   install_system.sh servers          what tests and benchmarks talk to: nginx, HAProxy, curl
+#   install_system.sh servers          what tests and benchmarks talk to: nginx with Lua, HAProxy, curl
 set -eu
 
 install() {
@@ -25,7 +25,7 @@ build)
     ;;
 servers)
     missing=
-    command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light"
+    command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light libnginx-mod-http-lua lua-cjson"
     command -v haproxy >/dev/null || [ -x /usr/sbin/haproxy ] || missing="$missing haproxy"
     command -v curl >/dev/null || missing="$missing curl"
     # Without root the tests that need a server are skipped, each with its reason.

@@ -10,7 +10,7 @@ from cpython.mem cimport PyMem_RawFree, PyMem_RawRealloc
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.string cimport memcmp, memcpy, strlen
 
-from fastedge._core.fields cimport FieldName, intern_text
+from fastedge._core.fields cimport FieldName, Fields, intern_text
 from fastedge._core.jsontext cimport copy, digits, literal, number, quoted
 from fastedge._core.message cimport Context, Request
 from fastedge.limits import (
@@ -259,19 +259,19 @@ cdef inline char* _facts(char* at, Context ctx, str detail, bint* cut):
 cdef inline char* _fields(char* at, Request request, bint* cut):
     """The request's fields that are logged, the first line of each, found in one pass."""
     cdef bytes user_agent = None, referer = None, request_id = None, traceparent = None
-    cdef list names = request.fields.names
+    cdef Fields fields = request.fields
     cdef Py_ssize_t i
     cdef FieldName name
-    for i in range(len(names) - 1, -1, -1):
-        name = <FieldName> names[i]
+    for i in range(fields.total - 1, -1, -1):
+        name = fields.name_at(i)
         if name is _USER_AGENT:
-            user_agent = <bytes> request.fields.values[i]
+            user_agent = fields.value_at(i)
         elif name is _REFERER:
-            referer = <bytes> request.fields.values[i]
+            referer = fields.value_at(i)
         elif name is _REQUEST_ID:
-            request_id = <bytes> request.fields.values[i]
+            request_id = fields.value_at(i)
         elif name is _TRACEPARENT:
-            traceparent = <bytes> request.fields.values[i]
+            traceparent = fields.value_at(i)
     if user_agent is not None:
         at = _bytes(literal(at, b',"user_agent":'), user_agent, TEXT_MAX, cut)
     if referer is not None:

@@ -155,9 +155,9 @@ cdef bint by_cookie(Request request, bytes name, Key* key) noexcept:
     """The first cookie of that name, in the request's own bytes. Known field names are one object each."""
     cdef Py_ssize_t i
     cdef bytes line
-    for i in range(len(request.fields.names)):
-        if request.fields.names[i] is _COOKIE_NAME:
-            line = <bytes> request.fields.values[i]
+    for i in range(request.fields.total):
+        if request.fields.name_at(i) is _COOKIE_NAME:
+            line = request.fields.value_at(i)
             if find(PyBytes_AS_STRING(line), len(line), PyBytes_AS_STRING(name), len(name), &key.at, &key.size):
                 return 0 < key.size <= KEY_MAX
     return False

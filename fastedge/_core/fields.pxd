@@ -1,3 +1,5 @@
+from cpython.object cimport PyObject
+
 cdef enum FieldId:
     OTHER = 0
     HOST
@@ -12,6 +14,7 @@ cdef enum FieldId:
     TRAILER
     UPGRADE
     EXPECT
+    RULED = EXPECT          # up to here the rim has rules of its own
     AUTHORIZATION
     COOKIE
     SET_COOKIE
@@ -32,6 +35,7 @@ cdef enum FieldTrait:
     OWN = 4             # begins with "edge-": ours alone, dropped from clients
     REWRITTEN = 8       # the edge writes its own towards the origin
     INTERNED = 16       # one object for this name
+    FORGEABLE = 32      # OWN, or spelled with "_"
 
 
 cdef class FieldName:
@@ -41,15 +45,31 @@ cdef class FieldName:
     cdef int traits
 
 
+cdef enum:
+    LINES_INLINE = 16
+
+cdef struct Line:
+    PyObject* name          # a FieldName; owned
+    const char* at          # the value: in `head`, or in `value`
+    Py_ssize_t size
+    PyObject* value         # bytes, owned; NULL as long as nobody asked for the object
+
+
 cdef class Fields:
-    cdef list names
-    cdef list values
+    cdef Line* lines
+    cdef Py_ssize_t total
+    cdef Py_ssize_t room
+    cdef Line inline_lines[LINES_INLINE]
+    cdef bytes head         # what the spans point into
     cdef bint frozen
 
-    cdef inline void append(self, FieldName name, bytes value):
-        self.names.append(name)
-        self.values.append(value)
+    cdef inline FieldName name_at(self, Py_ssize_t i):
+        return <FieldName> self.lines[i].name
 
+    cdef bytes value_at(self, Py_ssize_t i)
+    cdef int append(self, FieldName name, bytes value) except -1
+    cdef int append_span(self, FieldName name, const char* at, Py_ssize_t size) except -1
+    cdef int grow(self) except -1
     cdef bytes find(self, FieldName name)
     cdef Py_ssize_t count(self, FieldName name) noexcept
     cdef bytes combined(self, FieldName name)
@@ -58,9 +78,9 @@ cdef class Fields:
     cdef Fields copy_fields(self)
 
 
-cdef inline bint is_forgeable(FieldName name):
+cdef inline bint is_forgeable(FieldName name) noexcept:
     """Names that no client may use: ours are facts of the edge, and an origin that speaks CGI cannot tell "_" from "-"."""
-    return name.traits & OWN or b"_" in name.wire
+    return (name.traits & FORGEABLE) != 0
 
 
 cdef FieldName intern_wire(bytes raw)

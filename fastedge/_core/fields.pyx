@@ -7,6 +7,9 @@ Never folds, guesses or repairs a value: what cannot stand in a field line is re
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.dict cimport PyDict_GetItem
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from cpython.unicode cimport PyUnicode_AsLatin1String
 from libc.stdint cimport uint64_t
 from libc.string cimport memcmp, memcpy
@@ -90,7 +93,7 @@ cdef FieldName _make(bytes lower, int field_id, int traits):
     name.wire = lower
     name.text = lower.decode("latin-1")
     name.id = field_id
-    name.traits = traits | (OWN if lower.startswith(b"edge-") else 0)
+    name.traits = traits | (OWN | FORGEABLE if lower.startswith(b"edge-") else FORGEABLE if b"_" in lower else 0)
     return name
 
 
@@ -215,8 +218,16 @@ cdef class Fields:
     """
 
     def __cinit__(self, items=()):
-        self.names = []
-        self.values = []
+        self.lines = self.inline_lines
+        self.room = LINES_INLINE
+
+    def __dealloc__(self):
+        cdef Py_ssize_t i
+        for i in range(self.total):
+            Py_DECREF(<object> self.lines[i].name)
+            Py_XDECREF(self.lines[i].value)
+        if self.lines is not self.inline_lines:
+            PyMem_Free(self.lines)
 
     def __init__(self, items=()):
         if type(items) is dict:
@@ -229,20 +240,60 @@ cdef class Fields:
 
     # --- C face -------------------------------------------------------------------------------------------------
 
+    cdef bytes value_at(self, Py_ssize_t i):
+        cdef Line* line = &self.lines[i]
+        cdef bytes value
+        if line.value is NULL:
+            value = line.at[:line.size]
+            Py_INCREF(value)
+            line.value = <PyObject*> value
+        return <bytes> line.value
+
+    cdef int append(self, FieldName name, bytes value) except -1:
+        self.append_span(name, PyBytes_AS_STRING(value), len(value))
+        Py_INCREF(value)
+        self.lines[self.total - 1].value = <PyObject*> value
+        return 0
+
+    cdef int append_span(self, FieldName name, const char* at, Py_ssize_t size) except -1:
+        """A line whose value stands in `head`, which the caller has set: no object is made of it until one is asked for."""
+        cdef Line* line
+        if self.total == self.room:
+            self.grow()
+        line = &self.lines[self.total]
+        Py_INCREF(name)
+        line.name = <PyObject*> name
+        line.at = at
+        line.size = size
+        line.value = NULL
+        self.total += 1
+        return 0
+
+    cdef int grow(self) except -1:
+        cdef Line* more = <Line*> PyMem_Malloc(2 * self.room * sizeof(Line))
+        if more is NULL:
+            raise MemoryError()
+        memcpy(more, self.lines, self.total * sizeof(Line))
+        if self.lines is not self.inline_lines:
+            PyMem_Free(self.lines)
+        self.lines = more
+        self.room *= 2
+        return 0
+
     cdef bytes find(self, FieldName name):
         """The first line's value, or None."""
         cdef Py_ssize_t i
-        for i in range(len(self.names)):
-            if _same(<FieldName> self.names[i], name):
-                return <bytes> self.values[i]
+        for i in range(self.total):
+            if _same(self.name_at(i), name):
+                return self.value_at(i)
         return None
 
     cdef Py_ssize_t count(self, FieldName name) noexcept:
-        cdef Py_ssize_t i, total = 0
-        for i in range(len(self.names)):
-            if _same(<FieldName> self.names[i], name):
-                total += 1
-        return total
+        cdef Py_ssize_t i, lines = 0
+        for i in range(self.total):
+            if _same(self.name_at(i), name):
+                lines += 1
+        return lines
 
     cdef bytes combined(self, FieldName name):
         """All lines joined (RFC 9110 §5.3), or None."""
@@ -259,17 +310,28 @@ cdef class Fields:
         return 0
 
     cdef int drop(self, FieldName name) except -1:
-        cdef Py_ssize_t i
-        for i in range(len(self.names) - 1, -1, -1):
-            if _same(<FieldName> self.names[i], name):
-                del self.names[i]
-                del self.values[i]
+        cdef Py_ssize_t i, kept = 0
+        for i in range(self.total):
+            if _same(self.name_at(i), name):
+                Py_DECREF(<object> self.lines[i].name)
+                Py_XDECREF(self.lines[i].value)
+            else:
+                self.lines[kept] = self.lines[i]
+                kept += 1
+        self.total = kept
         return 0
 
     cdef Fields copy_fields(self):
         cdef Fields twin = Fields.__new__(Fields)
-        twin.names = self.names[:]
-        twin.values = self.values[:]
+        cdef Line* line
+        cdef Py_ssize_t i
+        twin.head = self.head
+        for i in range(self.total):
+            line = &self.lines[i]
+            if line.value is NULL:
+                twin.append_span(<FieldName> line.name, line.at, line.size)
+            else:
+                twin.append(<FieldName> line.name, <bytes> line.value)
         return twin
 
     # --- Python face --------------------------------------------------------------------------------------------
@@ -325,7 +387,7 @@ cdef class Fields:
         return iter(dict.fromkeys(name for name, _ in self.items()))
 
     def __len__(self):
-        return len(self.names)
+        return self.total
 
     def __eq__(self, other):
         return isinstance(other, Fields) and self.items() == (<Fields> other).items()
@@ -341,7 +403,7 @@ cdef class Fields:
         return [value for other, value in self._pairs() if _same(<FieldName> other, name)]
 
     def _pairs(self):
-        return zip(self.names, self.values)
+        return [(self.name_at(i), self.value_at(i)) for i in range(self.total)]
 
 
 cdef inline bint _same(FieldName one, FieldName other) noexcept:

@@ -62,14 +62,14 @@ cdef class JwtGate(NativeStage):
         cdef const char* at
         cdef Py_ssize_t i, length
         cdef PyObject* found
-        cdef list names = request.fields.names
+        cdef Fields fields = request.fields
         if self.allow_preflight and _is_preflight(request):
             return self._pass_preflight(request, ctx)
-        for i in range(len(names)):
-            if names[i] is _authorization:
+        for i in range(fields.total):
+            if fields.name_at(i) is _authorization:
                 if credentials is not None:
                     return self._refuse(ctx, 400, self.several, "several")
-                credentials = <bytes> request.fields.values[i]
+                credentials = fields.value_at(i)
         if credentials is None or not _is_bearer(credentials):
             return self._refuse(ctx, 401, self.challenge, "missing")
         at, length = PyBytes_AS_STRING(credentials) + 6, PyBytes_GET_SIZE(credentials) - 6
@@ -113,9 +113,9 @@ cdef class JwtGate(NativeStage):
         """CGI and its heirs (RFC 3875 §4.1.18) read "x_user" as "x-user": a client must not forge a claim that way."""
         cdef FieldName name
         cdef Py_ssize_t i
-        cdef list names = request.fields.names
-        for i in range(len(names)):
-            name = <FieldName> names[i]
+        cdef Fields fields = request.fields
+        for i in range(fields.total):
+            name = fields.name_at(i)
             if self.lengths >> (len(name.text) & 63) & 1 and (self.spelled_low or b"_" in name.wire):
                 if name.text not in self.claim_texts and name.text.replace("_", "-") in self.folded_texts:
                     ctx.plan.edit(name, None, True, True)

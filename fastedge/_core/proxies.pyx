@@ -103,14 +103,14 @@ cdef class TrustedProxies:
             return 0
         _begin(&by_list)
         _begin(&by_element)
-        for i in range(len(fields.names)):
-            field = (<FieldName> fields.names[i]).id
+        for i in range(fields.total):
+            field = fields.name_at(i).id
             if field == X_FORWARDED_FOR:
-                self._walk_list(<bytes> fields.values[i], &by_list)
+                self._walk_list(fields.value_at(i), &by_list)
             elif field == FORWARDED:
-                self._walk_elements(<bytes> fields.values[i], &by_element)
+                self._walk_elements(fields.value_at(i), &by_element)
             elif field == X_FORWARDED_PROTO:
-                proto = last_proto(<bytes> fields.values[i], proto)
+                proto = last_proto(fields.value_at(i), proto)
         _check_walk(&by_list)
         _check_walk(&by_element)
         _choose_client(&by_list, &by_element, client16)

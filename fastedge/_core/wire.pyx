@@ -5,7 +5,7 @@ decided here. A parser sees one whole head at a time, so that one serves all con
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING
 from libc.string cimport memchr, memcmp
 
 from urllib.parse import unquote_to_bytes
@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 from fastedge._core.address cimport parse_address
 from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, Framing
 from fastedge._core.fields cimport (
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, OWN, TE, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_span,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, OTHER, OWN, RULED, TE, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_span,
     intern_wire, is_forgeable,
 )
 from fastedge._core.llhttp cimport HeadParser, Span
@@ -134,16 +134,24 @@ cdef class RequestReader:
 
     cdef int _feed(self, bytes head) except -1:
         cdef HeadParser parser = self.parser
-        cdef Span name, value
+        cdef FieldName name
+        cdef Span* value
         cdef int i
         if parser.split(PyBytes_AS_STRING(head), len(head)):
             if parser.overflow:
                 raise WireError(431, "too_many_fields")
             reason = parser.reason()
             raise WireError(501 if parser.unknown_method() else 413 if reason == "content_length_overflow" else 400, reason)
+        self.fields.head = head
         for i in range(parser.count):
-            name, value = parser.names[i], parser.values[i]
-            self._on(intern_span(name.at, name.size), PyBytes_FromStringAndSize(value.at, value.size))
+            name = intern_span(parser.names[i].at, parser.names[i].size)
+            value = &parser.values[i]
+            if name.id == OTHER:
+                if is_forgeable(name):
+                    continue
+            elif name.id <= RULED:
+                self._on(name, value.at[:value.size])
+            self.fields.append_span(name, value.at, value.size)
         return 0
 
     cdef int _refuse(self, int status, str reason) except -1:
@@ -154,33 +162,30 @@ cdef class RequestReader:
         return 0
 
     cdef int _on(self, FieldName name, bytes value) except -1:
-        if name.id:
-            if name.id == HOST:
-                self.hosts += 1
-                self.host = value
-            elif name.id == CONTENT_LENGTH:
-                self.lengths += 1
-                self.content_length = _length(value)
-                if self.content_length < 0:
-                    self._refuse(413 if value.isdigit() else 400, "content_length")
-            elif name.id == TRANSFER_ENCODING:
-                self.codings += 1
-                if value.lower() != b"chunked":
-                    self._refuse(501 if _is_decodable_by_others(value) else 400, "transfer_coding")
-            elif name.id == CONNECTION:
-                self._connection(value)
-            elif name.id == EXPECT:
-                if value.lower() == b"100-continue":
-                    self.expects_continue = not self.is_10
-                else:
-                    self._refuse(417, "expectation")
-            elif name.id == UPGRADE:
-                self.upgrade = value
-            elif name.id == TE:
-                self.accepts_trailers |= b"trailers" in [member.strip(b" \t") for member in value.lower().split(b",")]
-        elif is_forgeable(name):
-            return 0
-        self.fields.append(name, value)
+        """A field that the rim has a rule for."""
+        if name.id == HOST:
+            self.hosts += 1
+            self.host = value
+        elif name.id == CONTENT_LENGTH:
+            self.lengths += 1
+            self.content_length = _length(value)
+            if self.content_length < 0:
+                self._refuse(413 if value.isdigit() else 400, "content_length")
+        elif name.id == TRANSFER_ENCODING:
+            self.codings += 1
+            if value.lower() != b"chunked":
+                self._refuse(501 if _is_decodable_by_others(value) else 400, "transfer_coding")
+        elif name.id == CONNECTION:
+            self._connection(value)
+        elif name.id == EXPECT:
+            if value.lower() == b"100-continue":
+                self.expects_continue = not self.is_10
+            else:
+                self._refuse(417, "expectation")
+        elif name.id == UPGRADE:
+            self.upgrade = value
+        elif name.id == TE:
+            self.accepts_trailers |= b"trailers" in [member.strip(b" \t") for member in value.lower().split(b",")]
         return 0
 
     cdef _connection(self, bytes value):
@@ -422,33 +427,37 @@ cdef class ResponseReader:
 
     cdef int _feed(self, bytes head) except -1:
         cdef HeadParser parser = self.parser
-        cdef Span name, value
+        cdef FieldName name
+        cdef Span* value
         cdef int i
         if parser.split(PyBytes_AS_STRING(head), len(head)):
             raise WireError(502, parser.reason())
+        self.fields.head = head
         for i in range(parser.count):
-            name, value = parser.names[i], parser.values[i]
-            self._on(intern_span(name.at, name.size), PyBytes_FromStringAndSize(value.at, value.size))
+            name = intern_span(parser.names[i].at, parser.names[i].size)
+            value = &parser.values[i]
+            if name.id == OTHER:
+                if name.traits & OWN:
+                    continue
+            elif name.id <= RULED:
+                self._on(name, value.at[:value.size])
+            self.fields.append_span(name, value.at, value.size)
         return 0
 
     cdef int _on(self, FieldName name, bytes value) except -1:
-        if name.id:
-            if name.id == CONTENT_LENGTH:
-                self.lengths += 1
-                self.content_length = _length(value)
-                if self.content_length < 0:
-                    self.problem = "content_length"
-            elif name.id == TRANSFER_ENCODING:
-                self.codings += 1
-                if value.lower() != b"chunked":
-                    self.problem = "transfer_coding"
-            elif name.id == CONNECTION:
-                self._connection(value)
-            elif name.id == UPGRADE:
-                self.upgrade = value
-        elif name.traits & OWN:
-            return 0
-        self.fields.append(name, value)
+        if name.id == CONTENT_LENGTH:
+            self.lengths += 1
+            self.content_length = _length(value)
+            if self.content_length < 0:
+                self.problem = "content_length"
+        elif name.id == TRANSFER_ENCODING:
+            self.codings += 1
+            if value.lower() != b"chunked":
+                self.problem = "transfer_coding"
+        elif name.id == CONNECTION:
+            self._connection(value)
+        elif name.id == UPGRADE:
+            self.upgrade = value
         return 0
 
     cdef _connection(self, bytes value):

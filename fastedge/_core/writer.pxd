@@ -11,6 +11,8 @@ cdef class HeadWriter:
     cdef int grow(self, Py_ssize_t more) except -1
     cdef int put(self, bytes data) except -1
     cdef int put_field(self, bytes name, bytes value) except -1
+    cdef int put_line(self, FieldName name, const char* value, Py_ssize_t size) except -1
+    cdef int _put(self, const char* name, Py_ssize_t name_size, const char* value, Py_ssize_t value_size) except -1
     cdef int put_number_field(self, const char* name, Py_ssize_t size, long long value) except -1
     cdef bytes take(self)
     cdef bytes response(self, Response response, Framing framing, long long length, bytes date, bytes via, int minor, bint keep_alive, list nominated)

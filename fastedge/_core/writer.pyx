@@ -65,14 +65,19 @@ cdef class HeadWriter:
         return 0
 
     cdef int put_field(self, bytes name, bytes value) except -1:
-        cdef Py_ssize_t name_size = len(name), value_size = len(value)
+        return self._put(PyBytes_AS_STRING(name), len(name), PyBytes_AS_STRING(value), len(value))
+
+    cdef int put_line(self, FieldName name, const char* value, Py_ssize_t size) except -1:
+        return self._put(PyBytes_AS_STRING(name.wire), len(name.wire), value, size)
+
+    cdef int _put(self, const char* name, Py_ssize_t name_size, const char* value, Py_ssize_t value_size) except -1:
         cdef char* at
         self.grow(name_size + value_size + 4)
         at = self.buffer + self.size
-        memcpy(at, PyBytes_AS_STRING(name), name_size)
+        memcpy(at, name, name_size)
         at += name_size
         memcpy(at, b": ", 2)
-        memcpy(at + 2, PyBytes_AS_STRING(value), value_size)
+        memcpy(at + 2, value, value_size)
         memcpy(at + 2 + value_size, b"\r\n", 2)
         self.size += name_size + value_size + 4
         return 0
@@ -115,8 +120,8 @@ cdef class HeadWriter:
         cdef bint dated = False
         self.size = 0
         self.put(_status_line(response.code))
-        for i in range(len(fields.names)):
-            name = <FieldName> fields.names[i]
+        for i in range(fields.total):
+            name = fields.name_at(i)
             if name.id != OTHER:
                 if name.traits & HOP_BY_HOP or name.id == CONTENT_LENGTH:
                     continue
@@ -124,7 +129,7 @@ cdef class HeadWriter:
                     dated = True
             if nominated is not None and name in nominated:
                 continue
-            self.put_field(name.wire, <bytes> fields.values[i])
+            self.put_line(name, fields.lines[i].at, fields.lines[i].size)
         if not dated:
             self.put(date)
         if via is not None:
@@ -148,12 +153,12 @@ cdef class HeadWriter:
         cdef Py_ssize_t i
         self.size = 0
         self.put(_status_line(status))
-        for i in range(len(fields.names)):
-            name = <FieldName> fields.names[i]
+        for i in range(fields.total):
+            name = fields.name_at(i)
             if name.id == CONTENT_LENGTH:
                 continue        # RFC 9110 §8.6
             if not name.traits & HOP_BY_HOP or (status == 101 and name.id == UPGRADE):
-                self.put_field(name.wire, <bytes> fields.values[i])
+                self.put_line(name, fields.lines[i].at, fields.lines[i].size)
         if status == 101:
             self.put(b"connection: upgrade\r\n")
         self.put(b"\r\n")
@@ -176,15 +181,15 @@ cdef class HeadWriter:
         self.put(b" HTTP/1.1\r\n")
         if host is not None:
             self.put_field(b"host", host)
-        for i in range(len(fields.names)):
-            name = <FieldName> fields.names[i]
+        for i in range(fields.total):
+            name = fields.name_at(i)
             if name.traits & (HOP_BY_HOP | REWRITTEN) or (name.id == EXPECT and not expects_continue):
                 continue
             if nominated is not None and name in nominated:
                 continue
             if plan.edits and _is_replaced(plan.edits, name):
                 continue
-            self.put_field(name.wire, <bytes> fields.values[i])
+            self.put_line(name, fields.lines[i].at, fields.lines[i].size)
         for i in range(len(plan.edits)):
             field = <OriginField> plan.edits[i]
             if field.value is not None and not _is_replaced_after(plan.edits, i):
@@ -254,9 +259,9 @@ cdef bytes last_chunk(Fields trailers, list edits):
     cdef Py_ssize_t i
     cdef list out = [b"0\r\n"]
     if trailers is not None:
-        for i in range(len(trailers.names)):
+        for i in range(trailers.total):
             if edits and _is_replaced(edits, <FieldName> trailers.names[i]):
                 continue
-            out += [(<FieldName> trailers.names[i]).wire, b": ", trailers.values[i], b"\r\n"]
+            out += [trailers.name_at(i).wire, b": ", trailers.value_at(i), b"\r\n"]
     out.append(b"\r\n")
     return b"".join(out)
