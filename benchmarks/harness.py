@@ -132,7 +132,7 @@ class Bench:
         directory.mkdir(parents=True, exist_ok=True)
         setting = Setting(directory, free_port(), origin_port, self.tools, self.countries, peer.workers)
         process = stack.enter_context(Process(name, peer.prepare(setting), directory, cores))
-        return Running(peer, process, setting.port, process.await_port(setting.port))
+        return Running(peer, process, setting.port, process.await_answer(setting.port))
 
 
 def _in_short(last: Mapping[str, Round]) -> str:
