@@ -118,7 +118,7 @@ class Bench:
         meter = CpuMeter(running.process.pid)
         cores = self.cores(running.peer.workers)
         # A load generator that sleeps is woken by the server's send, at the server's expense: 1 to 6 us a request in a
-        # virtual machine. The floor, which keeps it busy, would never pay that. On a server's core it must sleep, though.
+        # virtual machine. The floor, which keeps it busy, never pays that. On a server's core it must sleep, though.
         spin = not load.rate and not set(cores.load) & set(cores.servers)
         meter.start()
         found = run_load(tools.build("loadgen", self.tools), running.port, replace(load, spin=spin), cores.load)
