@@ -16,7 +16,10 @@ RUN_S_MAX = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to send. With a `rate` (requests a second) the loop is open: latency counts from when a request was due."""
+    """What to send. With a `rate` (requests a second) the loop is open: latency counts from when a request was due.
+
+    `spin`: never sleep, so that nobody pays for waking us; others on the core are let through by sched_yield(2).
+    """
 
     requests_file: Path
     connections: int = 64
@@ -27,6 +30,7 @@ class Load:
     seed: int = 1
     status: int = 200
     body_bytes: int = -1
+    spin: bool = False
 
     def arguments(self) -> list[str]:
         """The load generator's options."""
@@ -36,6 +40,8 @@ class Load:
             options += ["--count", self.count]
         if self.seconds:
             options += ["--seconds", self.seconds]
+        if self.spin:
+            options += ["--spin", 1]
         if self.rate:
             options += ["--rate", self.rate, "--arrival", self.arrival, "--seed", self.seed]
         return [str(option) for option in options]

@@ -79,19 +79,19 @@ class Process:
         """The root of the tree: taskset replaces itself by the command."""
         return self._child.pid
 
-    def await_port(self, port: int) -> float:
-        """Seconds until the port took a connection. BenchmarkError, with what the server said, if it never does."""
+    def await_answer(self, port: int) -> float:
+        """Seconds until the first answer, of whatever status. BenchmarkError, with what the server said, if none comes.
+
+        A port that takes connections is not enough: it may be open before there is a worker behind it.
+        """
         begun = time.monotonic()
         while time.monotonic() - begun < READY_S_MAX:
             if self._child.poll() is not None:
                 raise BenchmarkError(f"{self.name} ended with status {self._child.returncode}: {self.tail()}")
-            try:
-                socket.create_connection((HOST, port), timeout=1).close()
-            except OSError:
-                time.sleep(0.01)
-            else:
+            if _answers(port):
                 return time.monotonic() - begun
-        raise BenchmarkError(f"{self.name} did not listen on port {port} within {READY_S_MAX:.0f} s: {self.tail()}")
+            time.sleep(0.005)
+        raise BenchmarkError(f"{self.name} did not answer on port {port} within {READY_S_MAX:.0f} s: {self.tail()}")
 
     def tail(self) -> str:
         """The last lines that it printed."""
@@ -117,6 +117,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection((HOST, port), timeout=READY_S_MAX) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+            return connection.recv(16).startswith(b"HTTP/1.")
+    except OSError:
+        return False
 
 
 def _pinned(cores: Sequence[int]) -> list[str]:

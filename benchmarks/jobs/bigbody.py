@@ -151,7 +151,7 @@ def _answer(connection: socket.socket, requests: BufferedReader) -> bool:
         received = _drain(requests, fields)
         connection.sendall(f"HTTP/1.1 200 OK\r\nX-Received: {received}\r\nContent-Length: 0\r\n\r\n".encode())
         return True
-    body_mb = int(target.removeprefix("/"))
+    body_mb = int(target.removeprefix("/") or 0)  # "/" asks whether we are there
     head = f"HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nContent-Length: {body_mb * MIB}\r\n\r\n"
     connection.sendall(head.encode())
     for _ in range(body_mb):

@@ -21,7 +21,7 @@ MIB = 1 << 20
 
 
 def run(bench: Bench) -> JobReport:
-    """RSS and PSS in MiB of each edge's whole tree, before and with the idle connections."""
+    """Seconds to the first answer; RSS and PSS in MiB of each edge's whole tree, before and with the connections."""
     peers = bench.present("idle", PEERS)
     clients = bench.idle_connections
     report = report_for(bench, "idle", f"memory at rest and with {clients:,} idle connections, 1 worker", peers)
@@ -39,6 +39,7 @@ def _measure(report: JobReport, edge: Running, bench: Bench) -> None:
         rss_held, pss_held = tree_memory(edge.process.pid)
         _require_open(edge, connections)
     bench.say(f"{edge.name}: {pss / MIB:.1f} MiB, {pss_held / MIB:.1f} MiB with {bench.idle_connections:,} connections")
+    report.add(edge.name, "start", "s", [edge.ready_s])
     for metric, value in (("rss", rss), ("pss", pss), ("rss held", rss_held), ("pss held", pss_held)):
         report.add(edge.name, metric, "MiB", [value / MIB])
     report.add(edge.name, "growth", "MiB", [(pss_held - pss) / MIB], bench.idle_connections)

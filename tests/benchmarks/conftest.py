@@ -31,7 +31,7 @@ def floor(built: Path, tmp_path: Path) -> Iterator[Callable[..., int]]:
         port = free_port()
         argv = (str(tools.build("floor", built)), "--listen", f"{HOST}:{port}", *options)
         running.append(Process("floor", Command(argv, {}), tmp_path, CORES.servers))
-        running[-1].await_port(port)
+        running[-1].await_answer(port)
         return port
 
     yield start

@@ -80,7 +80,7 @@ def test_server_that_ends_is_quoted(tmp_path: Path) -> None:
         Process("edge", command, tmp_path, Cores.choose([0]).servers) as process,
         pytest.raises(BenchmarkError, match="edge ended with status 3: no such key"),
     ):
-        process.await_port(free_port())
+        process.await_answer(free_port())
 
 
 def test_stopping_a_server_stops_its_children(tmp_path: Path) -> None:

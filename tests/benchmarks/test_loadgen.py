@@ -30,6 +30,12 @@ def test_closed_loop_counts_every_answer(floor: Callable[..., int], send: Send) 
     found.require_clean("floor")
 
 
+def test_spinning_counts_the_same(floor: Callable[..., int], send: Send) -> None:
+    found = send(floor(), count=5000, connections=8, body_bytes=1024, spin=True)
+    found.require_clean("floor")
+    assert found.requests == 5000
+
+
 def test_closed_loop_sends_as_many_requests_as_it_counts(scripted: Start, send: Send) -> None:
     server = scripted([OK])
     found = send(server.port, count=501, connections=1, body_bytes=5)
