@@ -16,6 +16,7 @@ from fastedge.handover import read_sources
 
 # While it runs, threads give way ten times as often as Python has it: clients wait for the loop, nobody for this.
 _SWITCH_INTERVAL_S = 0.0005
+_USUAL_INTERVAL_S = sys.getswitchinterval()
 
 
 class Preparation:
@@ -35,7 +36,6 @@ class Preparation:
         self._descriptor = descriptor
         self._on_done = on_done
         self._is_aborted = False
-        self._interval_s = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         self._thread = threading.Thread(target=self._run, name="fastedge-prepare", daemon=True)
         self._thread.start()
@@ -56,11 +56,12 @@ class Preparation:
         except Exception as error:  # a bug of ours must refuse the reload, not leave it without an answer
             traceback.print_exc()
             self.problems = (Problem("", "", f"cannot be prepared: {type(error).__name__}: {error}"),)
-        os.close(self._descriptor)
-        self._loop.call_soon_threadsafe(self._done)
+        finally:
+            os.close(self._descriptor)
+            self._loop.call_soon_threadsafe(self._done)
 
     def _done(self) -> None:
-        sys.setswitchinterval(self._interval_s)
+        sys.setswitchinterval(_USUAL_INTERVAL_S)
         if self._is_aborted:
             self._forget()
         else:

@@ -28,6 +28,7 @@ def check(file: str, overrides: tuple[str, ...]) -> None:
             click.echo(str(problem), err=True)
         click.echo(f"{file}: {_counted(len(errors.problems), 'problem')}", err=True)
         sys.exit(2)
+    prepared.policies.forget()
     loops = list(_loops(prepared))
     for loop in loops:
         click.echo(loop, err=True)

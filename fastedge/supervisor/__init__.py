@@ -1,6 +1,7 @@
 """The supervisor: one parent process that keeps the sockets and runs the workers. Others need `supervise` alone."""
 
 import asyncio
+import contextlib
 import os
 import resource
 import signal
@@ -78,7 +79,8 @@ def _raise_descriptor_limit() -> None:
 
 
 def _say(line: str) -> None:
-    print(f"fastedge: {line}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # nobody reads it any more: that must not end the edge
+        print(f"fastedge: {line}", file=sys.stderr, flush=True)
 
 
 def _report(failure: Exception) -> None:

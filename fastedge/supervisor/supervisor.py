@@ -57,6 +57,7 @@ class Supervisor:
         self.changed = asyncio.Event()  # something came from a worker: for a reload that waits
         self.uncommitted: set[int] = set()
         self.vote: Vote | None = None
+        self._voters: dict[int, WorkerProcess] = {}
         self.has_started = False
         self.on_start: Callable[[], None] = lambda: None
         self.on_tick: Callable[[int], None] = lambda now_us: None
@@ -128,21 +129,23 @@ class Supervisor:
     def propose(self, sealed: SealedSources, config: EdgeConfig) -> Vote:
         """Asks every worker that serves whether it can go over to this generation."""
         self.metric_origins = extend_origins(self.metric_origins, config.origins)
-        self.vote = Vote(sealed.generation, self.table.of_state(State.READY))
-        message = Prepare(sealed.generation, self.metric_origins)
-        self.tell(self.vote.slots, message, sealed.descriptor)
+        self._voters = {slot: self._workers[slot] for slot in self.table.of_state(State.READY)}
+        self.vote = Vote(sealed.generation, self._voters)
+        self.tell(self._voters, Prepare(sealed.generation, self.metric_origins), sealed.descriptor)
         return self.vote
 
     def adopt(self, vote: Vote, sealed: SealedSources, config: EdgeConfig) -> None:
         """All could: from here on the new generation is the one, for these workers and for all that come after them."""
         before, self.sealed, self.config, self.vote = self.sealed, sealed, config, None
         before.close()
-        self.uncommitted = set(vote.slots)
-        for slot in vote.slots:
-            self._workers[slot].hooks[vote.generation] = vote.hooks[slot]
-        self.tell(vote.slots, Commit(vote.generation))
-        # A worker that came up meanwhile has not voted and serves the old generation.
-        self.replace(slot for slot in self.table.of_state(State.READY) if slot not in self.uncommitted)
+        # A worker that has ended since it voted is not told, nor is another one in its slot.
+        voters = [slot for slot, worker in self._voters.items() if self._workers.get(slot) is worker]
+        self.uncommitted = set(voters)
+        for slot in voters:
+            self._commit(slot, vote.generation, vote.hooks[slot])
+        for slot in self.table.of_state(State.READY):
+            if slot not in self.uncommitted:
+                self._catch_up(slot)
 
     def reject(self, vote: Vote) -> None:
         self.vote = None
@@ -212,18 +215,40 @@ class Supervisor:
             case Prepared(generation, problems, hooks):
                 if self.vote is not None:
                     self.vote.answered(slot, generation, problems, hooks)
+                elif generation == self.sealed.generation:
+                    self._caught_up(slot, generation, problems, hooks)
             case Committed(generation):
+                worker = self._workers[slot]
+                worker.hooks = {generation: worker.hooks[generation]}
                 self.table.committed(slot, generation)
                 self.uncommitted.discard(slot)
         self.changed.set()
 
     def _ready(self, slot: int, generation: int) -> None:
         self.table.ready(slot, _now_ms())
-        if generation != self.sealed.generation or self.table.stopping:
+        if self.table.stopping:
             self.replace([slot])
+        elif generation != self.sealed.generation:
+            self._catch_up(slot)
         elif not self.has_started and self.table.is_complete:
             self.has_started = True
             self.on_start()
+
+    def _catch_up(self, slot: int) -> None:
+        """A worker that came up during a reload has not voted: it goes over to what the others serve already."""
+        self.uncommitted.add(slot)
+        self.tell([slot], Prepare(self.sealed.generation, self.metric_origins), self.sealed.descriptor)
+
+    def _caught_up(self, slot: int, generation: int, problems: tuple[Problem, ...], hooks: tuple[str, ...]) -> None:
+        if problems:  # what the others could, it cannot: another may
+            self._failed(slot, problems)
+            self._workers[slot].kill()
+        else:
+            self._commit(slot, generation, hooks)
+
+    def _commit(self, slot: int, generation: int, hooks: tuple[str, ...]) -> None:
+        self._workers[slot].hooks[generation] = hooks
+        self.tell([slot], Commit(generation))
 
     def _failed(self, slot: int, problems: tuple[Problem, ...]) -> None:
         if self.has_started:

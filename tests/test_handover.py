@@ -1,0 +1,40 @@
+"""Memory that workers inherit."""
+
+import os
+
+import pytest
+
+from fastedge.config import Sources
+from fastedge.handover import SealedSources, SharedMetrics, read_sources
+
+SOURCES = Sources("edge.toml", "/etc/edge", b"[server]\n", ("a=1",), {"/x": b"\0" * 100_000}, {"KEY": b"s"}, {})
+
+
+def test_sources_are_read_any_number_of_times() -> None:
+    sealed = SealedSources(SOURCES, 7)
+    try:
+        assert [read_sources(sealed.descriptor) for _ in range(2)] == [SOURCES, SOURCES]
+    finally:
+        sealed.close()
+
+
+def test_nobody_can_change_sealed_sources() -> None:
+    sealed = SealedSources(SOURCES, 7)
+    try:
+        with pytest.raises(PermissionError):
+            os.pwrite(sealed.descriptor, b"x", 0)
+        with pytest.raises(PermissionError):
+            os.ftruncate(sealed.descriptor, 0)
+    finally:
+        sealed.close()
+
+
+def test_descriptors_are_not_inherited_by_chance() -> None:
+    sealed, metrics = SealedSources(SOURCES, 7), SharedMetrics(2)
+    try:
+        assert not os.get_inheritable(sealed.descriptor)
+        assert not os.get_inheritable(metrics.descriptor)
+        assert metrics.worker(1).pid == 0
+    finally:
+        sealed.close()
+        metrics.close()
