@@ -245,7 +245,7 @@ cdef class RequestReader:
             raise WireError(400, "target_form")
         if secure != (len(scheme) == 5):
             raise WireError(421, "target_scheme")
-        size = min([len(rest.partition(mark)[0]) for mark in (b"/", b"?")])
+        size = min(len(rest.partition(b"/")[0]), len(rest.partition(b"?")[0]))
         named, host = _parse_authority(rest[:size])
         default = b":443" if secure else b":80"
         if authority and named.removesuffix(default) != authority.removesuffix(default):
@@ -294,7 +294,7 @@ cdef object _not_a_version(bytes version):
     """505 for another version of HTTP (RFC 9112 §2.3), and for what its later versions are called; else 400."""
     major, dot, minor = version.partition(b".")
     is_version = major.isdigit() and len(major) == 1 and (len(minor) == 1 and minor.isdigit() if dot else True)
-    return WireError(505 if is_version else 400, "version")
+    return WireError(505 if is_version and version not in (b"1.0", b"1.1") else 400, "version")
 
 
 cdef Py_ssize_t _check_target(bytes target) except -1:
