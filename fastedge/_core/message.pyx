@@ -13,8 +13,10 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from fastedge._core.address cimport format_address, sixteen
-from fastedge._core.fields cimport FieldName, Fields, intern_text, value_to_wire
+from fastedge._core.cookies cimport find
+from fastedge._core.fields cimport COOKIE, Line, FieldName, Fields, intern_text, value_to_wire
 from fastedge._core.address import pack_address
+from fastedge._core.geotable cimport GeoTable
 from fastedge.errors import StageError
 
 _NOTHING = MappingProxyType({})
@@ -96,12 +98,15 @@ cdef class Request:
 
     def cookie(self, str name):
         """The value of the first cookie called `name` (RFC 6265 §5.4), or None."""
-        wanted = name.encode("latin-1")
-        for line in self.fields.get_all("cookie"):
-            for pair in line.encode("latin-1").split(b";"):
-                found, equals, value = pair.strip(b" \t").partition(b"=")
-                if equals and found == wanted:
-                    return value.decode("latin-1")
+        cdef bytes wanted = name.encode("latin-1")
+        cdef const char* value
+        cdef Py_ssize_t i, size
+        cdef Line* line
+        for i in range(self.fields.total):
+            if self.fields.name_at(i).id == COOKIE:
+                line = &self.fields.lines[i]
+                if find(line.at, line.size, wanted, len(wanted), &value, &size):
+                    return value[:size].decode("latin-1")
         return None
 
     def query_value(self, str name):
@@ -380,7 +385,10 @@ cdef class Context:
         if self._geo is None:
             if self.geo_table is None:
                 raise StageError("there is no geo table: this pipeline was bound without one")
-            self._geo = self.geo_table.lookup_packed(self.client_address[:16])
+            if type(self.geo_table) is GeoTable:
+                self._geo = (<GeoTable> self.geo_table).find(self.client_address)
+            else:
+                self._geo = self.geo_table.lookup_packed(self.client_address[:16])
         return self._geo
 
     @property
