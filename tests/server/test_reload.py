@@ -200,3 +200,16 @@ def test_logs_are_opened_anew_by_sigusr1(run_edge: Run) -> None:
     edge.get("/after")
     wait_until(lambda: "/after" in log.read_text(), "a line is written to the new file")
     assert "/after" not in rotated.read_text()
+
+
+def test_worker_that_comes_up_during_a_reload_catches_up(run_edge: Run) -> None:
+    edge = run_edge()
+    edge.write("import time\ntime.sleep(1.5)\n" + POLICY.format(word="two"))
+    with ThreadPoolExecutor(1) as pool:
+        os.kill(edge.pids()[0], signal.SIGKILL)
+        wait_until(lambda: edge.status()["workers"][0]["state"] == "starting", "a successor is on its way")
+        first = pool.submit(edge.reload)
+        assert first.result() == (200, {"result": "done", "generation": 2, "errors": []})
+    assert [worker["generation"] for worker in edge.status()["workers"]] == [2, 2]
+    assert {edge.get() for _ in range(20)} == {"two"}
+    assert edge.status()["workers"][0]["restarts"] == 1

@@ -1,0 +1,28 @@
+"""docs/operations.md says what the code does."""
+
+import re
+from pathlib import Path
+
+from fastedge.admin import AdminStage
+from fastedge.limits import reload_timeout_ms, worker_settle_ms, worker_stuck_ms
+from fastedge.supervisor.table import State
+
+TEXT = (Path(__file__).parents[1] / "docs" / "operations.md").read_text()
+
+
+def test_docs_list_every_route() -> None:
+    routes = AdminStage(None)._routes  # type: ignore[arg-type]
+    assert re.findall(r"^\| `(\w+) (/[\w/]+)` \|", TEXT, re.MULTILINE) == [
+        (method, path) for path, (method, _) in routes.items()
+    ]
+
+
+def test_docs_name_every_state() -> None:
+    sentence = TEXT.split("A worker's `state` is ")[1].split("\n")[0]
+    assert all(f"`{state.value}`" in sentence for state in State)
+
+
+def test_docs_have_the_bounds_of_the_code() -> None:
+    assert f"has not moved for {worker_stuck_ms // 1000} s" in TEXT
+    assert f"within {worker_settle_ms // 1000} s of its start" in TEXT
+    assert f"no longer than {reload_timeout_ms // 1000} s to prepare" in TEXT
