@@ -26,6 +26,9 @@ cdef class OriginSide:
     cdef Timers timers
     cdef object connect         # connect(pool, server): the shell opens a connection and calls back
 
+    cdef int server_failed(self, Pool pool, Server server) except -1
+    cdef bint try_elsewhere(self, Pool pool, Server server, Fetch fetch) except -1
+
 
 cdef class Fetch:
     cdef readonly Pool pool
@@ -41,6 +44,7 @@ cdef class Fetch:
     cdef bint may_retry
     cdef bint to_head
     cdef bint wants_tunnel
+    cdef bint awaits_continue       # the client sends no body before the origin has asked for it
     cdef bint sent                  # the whole request is out
     cdef bint answered              # the response's head has come
     cdef bint over
@@ -50,6 +54,7 @@ cdef class Fetch:
     cdef readonly long long first_byte_us
     cdef readonly int status
     cdef bint paused
+    cdef bint client_eof            # of a tunnel: the client has said all
     cdef Timer timer
 
     cdef int start(self, long long now_us) except -1
@@ -84,12 +89,19 @@ cdef class OriginConnection:
     cdef bint idling
     cdef bint got_bytes
     cdef bint write_paused
+    cdef bint secure
+    cdef int descriptor
+    cdef size_t unsent              # in the transport when its time-out was armed
     cdef int informational
 
     cdef int begin(self, Fetch fetch, bint reused) except -1
     cdef int write(self, bytes data) except -1
-    cdef int arm_first_byte(self) except -1
+    cdef int arm(self) except -1
     cdef int close(self) except -1
+    cdef int part(self) except -1
+    cdef bint is_quiet(self) except -1
+    cdef int _forget(self) except -1
+    cdef bint _has_moved(self) except -1
     cdef int _receive(self, bytes data) except -1
     cdef Py_ssize_t _head(self, bytes data, Py_ssize_t position) except -2
     cdef Py_ssize_t _interim(self, int status, Fields fields, bytes data, Py_ssize_t end) except -2

@@ -18,11 +18,18 @@ cdef int INFORMATIONAL_MAX = informational_max
 cdef int ATTEMPTS_MAX = origin_attempts_max
 cdef Py_ssize_t REPLAY_MAX = replay_bytes_max
 
+cdef extern from "sys/socket.h" nogil:
+    ssize_t recv(int descriptor, void* buffer, size_t size, int flags)
+    int MSG_PEEK
+    int MSG_DONTWAIT
+
 cdef enum TimeOut:
     CONNECT
     FIRST_BYTE
     READ
+    WRITE
     IDLE
+    PARTING
 
 
 cdef class FetchListener:
@@ -77,24 +84,53 @@ cdef class OriginSide:
         self.hand_on(connection)
 
     def connect_failed(self, Pool pool, Server server, int status, str error):
-        """The oldest waiting fetch pays for it: it may try once more, elsewhere if there is an elsewhere."""
+        """The oldest waiting fetch pays for it, if one now waits in vain: it tries elsewhere if there is an elsewhere."""
         cdef Fetch fetch
-        pool.note_connect_failed(server, monotonic_us())
-        fetch = pool.next_waiting()
-        if fetch is not None:
+        server.connecting -= 1
+        self.server_failed(pool, server)
+        if len(pool.waiting) > pool.connecting():
+            fetch = pool.next_waiting()
             fetch.attempts += 1
             fetch.server_url = server.url
-            if fetch.attempts < min(ATTEMPTS_MAX, len(pool.servers)):
-                pool.waiting.appendleft(fetch)
-            else:
+            if fetch.attempts >= ATTEMPTS_MAX or not self.try_elsewhere(pool, server, fetch):
                 fetch.fail(status, error)
         self.open_more(pool)
 
+    cdef bint try_elsewhere(self, Pool pool, Server server, Fetch fetch) except -1:
+        cdef Server other = pool.alternative(server, monotonic_us())
+        cdef OriginConnection connection
+        if other is None:
+            return False
+        connection = pool.take_idle(other)
+        if connection is not None and connection.is_quiet():
+            fetch.assign(connection, True)
+            return True
+        # Behind the others: the next connection that fails is another's bad luck.
+        pool.waiting.append(fetch)
+        if pool.connections() < pool.connections_max:
+            other.connecting += 1
+            self.connect(pool, other)
+        return True
+
+    cdef int server_failed(self, Pool pool, Server server) except -1:
+        """Counts a failure. Once the breaker is open, idle connections are of no use and would only take up room."""
+        cdef OriginConnection connection
+        pool.failed(server, monotonic_us())
+        if server.open_until_us:
+            for connection in list(server.idle):
+                connection.close()
+        return 0
+
     def hand_on(self, OriginConnection connection):
         """A connection that is busy for nobody: to the oldest waiting fetch, or to the idle ones."""
-        cdef Fetch fetch = connection.pool.next_waiting()
-        if fetch is not None:
+        cdef Fetch fetch
+        if connection.pool.waiting:
+            if connection.reused and not connection.is_quiet():
+                return      # its end opens another one
+            fetch = connection.pool.next_waiting()
             fetch.assign(connection, connection.reused)
+        elif connection.pool.retired:
+            connection.close()
         else:
             connection.pool.release(connection.server, connection)
             connection.idling = True
@@ -109,9 +145,11 @@ cdef class OriginSide:
             if server is None:
                 break
             self.connect(pool, server)
-        if pool.waiting and pool.connections() == 0:
-            while pool.waiting:
-                fetch = pool.next_waiting()
+        if pool.waiting and pool.is_hopeless(monotonic_us()):
+            # A fetch that fails may bring the next one with it: that one has an `open_more` of its own.
+            hopeless = list(pool.waiting)
+            pool.waiting.clear()
+            for fetch in hopeless:
                 fetch.fail(503, "destination_unavailable")
 
 
@@ -125,9 +163,10 @@ cdef class Fetch:
     cdef int start(self, long long now_us) except -1:
         cdef OriginConnection connection = self.pool.checkout(now_us)
         self.started_us = now_us
-        if connection is not None:
-            connection.idling = False
-            return self.assign(connection, True)
+        while connection is not None:
+            if connection.is_quiet():
+                return self.assign(connection, True)
+            connection = self.pool.checkout(now_us)
         if not self._wait():
             return self.fail(503, "connection_limit_reached")
         return 0
@@ -154,29 +193,30 @@ cdef class Fetch:
                     self.listener.on_pause_body()
         if self.connection is not None:
             self.connection.write(data)
-            self.connection.arm_first_byte()
+            if self.awaits_continue:
+                self.awaits_continue = False
+                self.connection.arm()
         return 0
 
     cdef int finish(self) except -1:
         """The request's last byte has been sent."""
         self.sent = True
-        if self.connection is not None and not self.answered:
-            self.connection.arm_first_byte()
+        if self.connection is not None:
+            self.connection.arm()
         return 0
 
     cdef int pause(self) except -1:
         self.paused = True
         if self.connection is not None:
             self.connection.transport.pause_reading()
-            self.connection.timer.disarm()
+            self.connection.arm()
         return 0
 
     cdef int resume(self) except -1:
         self.paused = False
         if self.connection is not None:
             self.connection.transport.resume_reading()
-            if not self.connection.tunnel:
-                self.connection.timer.arm(self.connection.read_, READ, monotonic_us())
+            self.connection.arm()
         return 0
 
     cdef int cancel(self) except -1:
@@ -192,9 +232,10 @@ cdef class Fetch:
             return 0
         self.connection = None
         connection.fetch = None
-        return connection.close()
+        return connection.part() if self.client_eof else connection.close()
 
     cdef int tunnel_eof(self) except -1:
+        self.client_eof = True
         if self.connection is not None and not self.connection.closed:
             if self.connection.transport.can_write_eof():
                 self.connection.transport.write_eof()
@@ -258,6 +299,8 @@ cdef class OriginConnection:
 
     def connection_made(self, transport):
         self.transport = transport
+        self.descriptor = transport.get_extra_info("socket").fileno()
+        self.secure = transport.get_extra_info("sslcontext") is not None
 
     cdef int begin(self, Fetch fetch, bint reused) except -1:
         cdef bytes head = fetch.head
@@ -265,7 +308,6 @@ cdef class OriginConnection:
         self.reused = reused
         self.head_done = self.got_bytes = False
         self.informational = 0
-        self.arm_first_byte()
         if fetch.lacks_host:
             head = _with_host(fetch.head, self.server.authority)
         if fetch.pieces:
@@ -277,23 +319,68 @@ cdef class OriginConnection:
                 fetch.listener.on_resume_body()
         else:
             self.transport.write(head)
-        return 0
+        return self.arm()
 
     cdef int write(self, bytes data) except -1:
         if not self.closed:
             self.transport.write(data)
         return 0
 
-    cdef int arm_first_byte(self) except -1:
-        if not self.head_done:
+    cdef int arm(self) except -1:
+        """The time-out of whoever's turn it is. While the client is still sending, or takes no more, it is not the origin's."""
+        cdef Fetch fetch = self.fetch
+        if fetch is None or self.tunnel:
+            self.timer.disarm()
+        elif self.write_paused:
+            self.timer.arm(self.read_, WRITE, monotonic_us())
+        elif fetch.paused or not (fetch.sent or fetch.awaits_continue):
+            self.timer.disarm()
+        elif self.head_done:
+            self.timer.arm(self.read_, READ, monotonic_us())
+        else:
             self.timer.arm(self.first_byte, FIRST_BYTE, monotonic_us())
         return 0
 
     cdef int close(self) except -1:
         self.timer.disarm()
+        self._forget()
         if not self.closed and self.transport is not None:
+            self.closed = True
             self.transport.abort()
         return 0
+
+    cdef int part(self) except -1:
+        """Closes behind what is still to be sent, as long as the other end takes it."""
+        if not self.closed:
+            self.closed = True
+            self.transport.close()
+            self.unsent = self.transport.get_write_buffer_size()
+            self.timer.arm(self.read_, PARTING, monotonic_us())
+        return 0
+
+    cdef int _forget(self) except -1:
+        """Nobody may take it from the idle ones any more, not even before the transport says that it is gone."""
+        if self.idling:
+            self.idling = self.counted = False
+            self.pool.lost(self.server, self, True)
+        return 0
+
+    cdef bint is_quiet(self) except -1:
+        """Whether nothing waits in its socket: else it is dropped, as the origin has closed it, or has spoken out of turn
+        and the next response would not be the next request's. TLS has messages of its own, so that only the end counts."""
+        cdef char byte
+        cdef ssize_t size = recv(self.descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT)
+        self.idling = False
+        if not self.closed and (size < 0 or (size > 0 and self.secure)):
+            return True
+        self.close()
+        return False
+
+    cdef bint _has_moved(self) except -1:
+        """Whether the other end has taken a byte since the time-out was armed."""
+        cdef size_t before = self.unsent
+        self.unsent = self.transport.get_write_buffer_size()
+        return self.unsent < before
 
     def shut(self):
         """For the shell: an idle connection that is not needed any more."""
@@ -324,37 +411,41 @@ cdef class OriginConnection:
         if self.tunnel and self.fetch is not None:
             self.fetch.listener.on_tunnel_eof()
             return True
+        if self.fetch is None:
+            self.close()
         return False
 
     def pause_writing(self):
         self.write_paused = True
+        self.unsent = self.transport.get_write_buffer_size()
         if self.fetch is not None:
+            self.arm()
             self.fetch.listener.on_pause_body()
 
     def resume_writing(self):
         self.write_paused = False
         if self.fetch is not None:
+            self.arm()
             self.fetch.listener.on_resume_body()
 
     def connection_lost(self, error):
         cdef Fetch fetch = self.fetch
         self.closed = True
         self.timer.disarm()
+        self._forget()
         if self.counted:
-            self.pool.lost(self.server, self, self.idling)
+            self.pool.lost(self.server, self, False)
         self.fetch = None
+        self.timer.owner = None
         if fetch is not None and not fetch.over:
-            if self.tunnel:
+            if error is None and (self.tunnel or (self.head_done and self.body.framing == UNTIL_CLOSE)):
                 fetch.over = True
                 fetch.listener.on_end(None)
-            elif self.head_done and self.body.framing == UNTIL_CLOSE and error is None:
-                fetch.over = True
-                fetch.listener.on_end(None)
-            elif self.head_done:
+            elif self.head_done or self.tunnel:
                 fetch.fail(502, "http_response_incomplete")
             else:
                 if not self.reused or self.got_bytes:
-                    self.pool.failed(self.server, monotonic_us())
+                    self.side.server_failed(self.pool, self.server)
                 if self.got_bytes:
                     fetch.fail(502, "http_response_incomplete")
                 else:
@@ -364,6 +455,16 @@ cdef class OriginConnection:
     def on_timeout(self, int kind):
         if kind == IDLE:
             self.close()
+        elif kind == PARTING:
+            if self._has_moved():
+                self.timer.arm(self.read_, PARTING, monotonic_us())
+            else:
+                self.transport.abort()
+        elif kind == WRITE:
+            if self._has_moved():
+                self.arm()
+            else:
+                self._broken(504, "connection_write_timeout")
         elif kind == FIRST_BYTE:
             self._broken(504, "http_response_timeout")
         else:
@@ -382,8 +483,7 @@ cdef class OriginConnection:
                 return 0
         if self.body.done:
             return self._complete(position == len(data))
-        if not self.fetch.paused:
-            self.timer.arm(self.read_, READ, monotonic_us())
+        self.arm()
         if position < len(data) or position == 0:
             self._body(data, position)
         return 0
@@ -432,9 +532,12 @@ cdef class OriginConnection:
         if self.informational > INFORMATIONAL_MAX:
             raise WireError(502, "too_many_informational")
         if status != 101:
+            if status == 100 and fetch.awaits_continue:
+                fetch.awaits_continue = False
+                self.arm()
             fetch.listener.on_informational(status, fields)
             return end
-        if not fetch.wants_tunnel:
+        if not fetch.wants_tunnel or not fetch.sent:
             raise WireError(502, "unasked_101")
         self.tunnel = True
         self.timer.disarm()
@@ -463,7 +566,7 @@ cdef class OriginConnection:
         self.fetch = None
         fetch.connection = None
         fetch.over = True
-        if clean and self.keep_alive and fetch.sent and not self.closed and self.idle.span_us and not self.pool.retired:
+        if clean and self.keep_alive and fetch.sent and not (self.write_paused or self.closed or self.pool.retired) and self.idle.span_us:
             if fetch.paused:
                 self.transport.resume_reading()
             self.reused = True
@@ -475,7 +578,7 @@ cdef class OriginConnection:
     cdef int _broken(self, int status, str error) except -1:
         cdef Fetch fetch = self.fetch
         self.fetch = None
-        self.pool.failed(self.server, monotonic_us())
+        self.side.server_failed(self.pool, self.server)
         self.close()
         if fetch is not None:
             fetch.fail(status, error)

@@ -35,6 +35,10 @@ cdef class Pool:
     cdef object next_waiting(self)
     cdef int withdraw(self, object fetch) except -1
     cdef Server to_connect(self, long long now_us)
+    cdef Server alternative(self, Server server, long long now_us)
+    cdef object take_idle(self, Server server)
+    cdef int connecting(self) noexcept
+    cdef bint is_hopeless(self, long long now_us) except -1
     cdef int connected(self, Server server) except -1
     cdef int release(self, Server server, object connection) except -1
     cdef int lost(self, Server server, object connection, bint was_idle) except -1

@@ -63,8 +63,14 @@ cdef class Pool:
             return None
         if len(self.servers) > 1 and self._has_quieter(best, now_us):
             return None
-        best.busy += 1
-        return best.idle.pop()
+        return self.take_idle(best)
+
+    cdef object take_idle(self, Server server):
+        """The connection of `server` that was used last, now busy; None when there is none."""
+        if not server.idle:
+            return None
+        server.busy += 1
+        return server.idle.pop()
 
     cdef bint _has_quieter(self, Server best, long long now_us):
         """Whether opening a connection elsewhere would spread the load better than reusing one to `best`."""
@@ -112,15 +118,33 @@ cdef class Pool:
     cdef Server to_connect(self, long long now_us):
         """The server to open one more connection to for those who wait (now connecting), or None when that helps nobody."""
         cdef Server server
-        cdef int connecting = 0
-        for server in self.servers:
-            connecting += server.connecting
-        if connecting >= len(self.waiting) or self.connections() >= self.connections_max:
+        if self.connecting() >= len(self.waiting) or self.connections() >= self.connections_max:
             return None
         server = self.least_busy(now_us)
         if server is not None:
             server.connecting += 1
         return server
+
+    cdef Server alternative(self, Server server, long long now_us):
+        """The least busy server beside one that has just failed, or None."""
+        cdef Server other, best = None
+        for other in self.servers:
+            if other is not server and other.allows(now_us) and (
+                best is None or other.busy + other.connecting < best.busy + best.connecting
+            ):
+                best = other
+        return best
+
+    cdef int connecting(self) noexcept:
+        cdef Server server
+        cdef int total = 0
+        for server in self.servers:
+            total += server.connecting
+        return total
+
+    cdef bint is_hopeless(self, long long now_us) except -1:
+        """Whether every breaker is open and no connection is on its way: whoever waits, waits in vain."""
+        return self.connecting() == 0 and self.least_busy(now_us) is None
 
     cdef int connected(self, Server server) except -1:
         server.connecting -= 1
@@ -175,6 +199,12 @@ cdef class Pool:
 
     def plan_connect(self, long long now_us):
         return self.to_connect(now_us)
+
+    def plan_instead(self, Server server, long long now_us):
+        return self.alternative(server, now_us)
+
+    def has_no_hope(self, long long now_us):
+        return self.is_hopeless(now_us)
 
     def note_connected(self, Server server):
         self.connected(server)

@@ -52,6 +52,8 @@ cdef class ClientConnection(FetchListener):
     cdef bint held_back             # too much waits in `tail`
     cdef bint consuming
     cdef bint origin_eof
+    cdef int empty_lines            # skipped before the next request line
+    cdef size_t unsent              # in the transport when a time-out was armed
     # the request in hand
     cdef Exchange exchange
     cdef Request request
@@ -60,6 +62,7 @@ cdef class ClientConnection(FetchListener):
     cdef int status_refused
     cdef BodyReader body
     cdef bint reading_body
+    cdef long long body_size        # payload so far
     cdef bint keep_alive
     cdef bint expects_continue
     cdef bint accepts_trailers
@@ -83,6 +86,10 @@ cdef class ClientConnection(FetchListener):
     cdef bytes _hop(self, Request request)
     cdef int _finish(self) except -1
     cdef int _ready(self) except -1
+    cdef int _read_on(self) except -1
+    cdef Py_ssize_t _skip_empty_lines(self, bytes data, Py_ssize_t position) noexcept
+    cdef bint _has_moved(self) except -1
+    cdef int _reset(self) except -1
     cdef int _go_on(self) except -1
     cdef int _refuse(self, int status, str reason) except -1
     cdef int _linger(self) except -1

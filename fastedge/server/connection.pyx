@@ -7,6 +7,8 @@ sends behind one that is not answered yet waits, bounded. Whatever cannot be und
 cimport cython
 from libc.string cimport memcpy, memset
 
+import socket
+import struct
 from email.utils import formatdate
 from functools import partial
 
@@ -36,6 +38,7 @@ cdef int LINGER_MAX = linger_bytes_max
 cdef long long DRAINED_MAX = drained_body_bytes_max
 cdef int LEADING_MAX = leading_crlf_max
 cdef bytes HEAD = b"HEAD"
+cdef bytes LINGER_0 = struct.pack("ii", 1, 0)
 cdef frozenset IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"))  # RFC 9110 §9.2.2
 
 cdef enum State:
@@ -139,12 +142,13 @@ cdef class ClientConnection(FetchListener):
 
     def data_received(self, bytes data):
         if self.state == TUNNEL:
-            self.timer.arm(self.front.tunnel_queue, TUNNEL_TIME, monotonic_us())
+            if not self.write_paused:
+                self.timer.arm(self.front.tunnel_queue, TUNNEL_TIME, monotonic_us())
             self.fetch.send(data)
         elif self.state == LINGERING:
             self.lingered += len(data)
             if self.lingered > LINGER_MAX:
-                self.transport.abort()
+                self.transport.pause_reading()      # enough; what is on its way to the client keeps its time
         elif self.state != CLOSING:
             if self.tail is not None:
                 data = self.tail + data
@@ -155,25 +159,38 @@ cdef class ClientConnection(FetchListener):
         self.eof = True
         if self.state == TUNNEL:
             self.fetch.tunnel_eof()
-            return not self.origin_eof
-        if self.state == BUSY and not self.reading_body:
+            if not self.origin_eof:
+                return True
+            self._account(None)
+        elif self.state == BUSY and not self.reading_body:
             return True     # half-closed: the reply can still be sent
-        if self.exchange is not None:
+        elif self.state == READY and self.write_paused and self.tail is not None:
+            return True     # and so can those to the requests that wait behind it
+        elif self.exchange is not None:
             self._account("client_incomplete_body")
+        self.close()
         return False
 
     def pause_writing(self):
         self.write_paused = True
+        self.unsent = self.transport.get_write_buffer_size()
         self.timer.arm(self.front.send_queue, SEND_TIME, monotonic_us())
         if self.fetch is not None:
             self.fetch.pause()
 
     def resume_writing(self):
         self.write_paused = False
+        if self.state > TUNNEL:
+            return
         if self.timer.kind == SEND_TIME:
             self.timer.disarm()
+        if self.state == TUNNEL:
+            self.timer.arm(self.front.tunnel_queue, TUNNEL_TIME, monotonic_us())
+        elif self.state == READY:
+            self.timer.arm(self.front.idle_queue, IDLE_TIME, monotonic_us())
         if self.fetch is not None:
             self.fetch.resume()
+        self._go_on()
 
     def connection_lost(self, error):
         self.timer.disarm()
@@ -193,21 +210,34 @@ cdef class ClientConnection(FetchListener):
             self._refuse(408, "header_timeout")
         elif kind == BODY_TIME and not self.head_sent:
             self._refuse(408, "body_timeout")
-        elif kind == SEND_TIME or kind == BODY_TIME:
-            self._account("client_timeout")
-            self.transport.abort()
-        elif kind == LINGER_TIME:
-            self.transport.abort()
-        else:
+        elif kind == SEND_TIME and self._has_moved():
+            self.timer.arm(self.front.send_queue, SEND_TIME, monotonic_us())
+        elif kind == LINGER_TIME and self._has_moved():
+            self.timer.arm(self.front.linger_queue, LINGER_TIME, monotonic_us())
+        elif kind == IDLE_TIME or kind == TUNNEL_TIME:
             self.close()
+        else:
+            if self.exchange is not None:
+                self._account("client_timeout")
+            self._reset()
+
+    cdef bint _has_moved(self) except -1:
+        """Whether the client has taken a byte since the time-out was armed."""
+        cdef size_t before = self.unsent
+        self.unsent = self.transport.get_write_buffer_size()
+        return self.unsent < before
 
     def close(self):
+        """Closes behind what is still to be sent, as long as the client takes it."""
         if self.state != CLOSING:
             self.state = CLOSING
             self.timer.disarm()
             self._drop_fetch()
             if self.transport is not None:
                 self.transport.close()
+                self.unsent = self.transport.get_write_buffer_size()
+                if self.unsent:
+                    self.timer.arm(self.front.send_queue, SEND_TIME, monotonic_us())
 
     def abort(self):
         """Cuts the connection: what is in flight is lost."""
@@ -226,8 +256,8 @@ cdef class ClientConnection(FetchListener):
                     if self.fetch is None and self.exchange is not None:
                         break       # a stage waits for something
                     position = self._read_body(data, position)
-                elif self.exchange is not None:
-                    break           # pipelined: the reply before it comes first
+                elif self.exchange is not None or self.write_paused:
+                    break           # pipelined: the reply before it comes first, and must be taken
                 else:
                     position = self._read_head(data, position)
                     if position < 0:
@@ -253,12 +283,13 @@ cdef class ClientConnection(FetchListener):
         cdef unsigned char client[16]
         cdef bint secure = False
         cdef Request request
-        position = _skip_empty_lines(data, position)
+        position = self._skip_empty_lines(data, position)
         end = head_end(data, position)
         self.started_us = monotonic_us()
         if end < 0:
             if position < len(data):
-                check_partial_head(data, position)
+                if position + 1 < len(data) or data[position] != c"\r":    # that may be half of an empty line
+                    check_partial_head(data, position)
                 self.tail = data[position:] if position else data
                 if self.timer.kind != HEADER_TIME or self.timer.after is None:
                     self.timer.arm(front.header_queue, HEADER_TIME, self.started_us)
@@ -266,7 +297,8 @@ cdef class ClientConnection(FetchListener):
         self.started = wall_seconds()
         self.timer.disarm()
         self.bytes_in = end - position
-        self.bytes_out = 0
+        self.bytes_out = self.body_size = 0
+        self.empty_lines = 0
         self.request = None
         request = reader.read(data if position == 0 and end == len(data) else data[position:end], False)
         front.trust.resolve(request.fields, self.peer, self.peer_trusted, client, &secure)
@@ -287,7 +319,8 @@ cdef class ClientConnection(FetchListener):
             raise WireError(421, "unclaimed_host")
         self.state = BUSY
         self._act(self.exchange.start())
-        if self.reading_body and self.state == BUSY:
+        # Who waits for 100 (Continue) waits for the origin, which has time-outs of its own.
+        if self.reading_body and self.state == BUSY and not (self.expects_continue and self.fetch is not None):
             self.timer.arm(front.body_queue, BODY_TIME, self.started_us)
         return end
 
@@ -297,10 +330,12 @@ cdef class ClientConnection(FetchListener):
         cdef Fetch fetch = self.fetch
         cdef Py_ssize_t end = self.body.position
         self.bytes_in += end - position
-        if self.bytes_in > self.front.request_body_bytes_max and self.body.framing == CHUNKED:
-            raise WireError(413, "body_too_large")
-        if fetch is not None and piece is not None:
-            fetch.send(chunk(piece) if self.body.framing == CHUNKED else piece)
+        if piece is not None:
+            self.body_size += len(piece)
+            if self.body_size > self.front.request_body_bytes_max:
+                raise WireError(413, "body_too_large")
+            if fetch is not None:
+                fetch.send(chunk(piece) if self.body.framing == CHUNKED else piece)
         if not self.body.done:
             if self.state <= BUSY and not self.write_paused:
                 self.timer.arm(self.front.body_queue, BODY_TIME, monotonic_us())
@@ -315,6 +350,14 @@ cdef class ClientConnection(FetchListener):
         elif self.exchange is None and self.state <= BUSY:
             self._ready()
         return end
+
+    cdef Py_ssize_t _skip_empty_lines(self, bytes data, Py_ssize_t position) noexcept:
+        """A few empty lines before a request line are ignored (RFC 9112 §2.2)."""
+        cdef const char* at = data
+        while position + 1 < len(data) and at[position] == c"\r" and at[position + 1] == c"\n" and self.empty_lines < LEADING_MAX:
+            position += 2
+            self.empty_lines += 1
+        return position
 
     # --- deciding and replying ----------------------------------------------------------------------------------
 
@@ -349,7 +392,7 @@ cdef class ClientConnection(FetchListener):
             self._drop_fetch()
         if self.reading_body and (self.expects_continue or self.body.framing != LENGTH or self.body.remaining > DRAINED_MAX):
             self.keep_alive = False
-        if front.draining or self.eof:
+        if front.draining or (self.eof and self.tail is None and not self.consuming):
             self.keep_alive = False
         front.refresh_date(self.started)
         head = front.writer.response(response, framing, length, front.date_line, None, self.request.minor, self.keep_alive, None)
@@ -378,6 +421,7 @@ cdef class ClientConnection(FetchListener):
         fetch.may_retry = pool.may_retry
         fetch.to_head = request.method_wire == HEAD
         fetch.wants_tunnel = self.upgrade is not None
+        fetch.awaits_continue = self.expects_continue
         fetch.replayable = True
         fetch.pieces = []
         fetch.sent = not self.reading_body
@@ -400,12 +444,15 @@ cdef class ClientConnection(FetchListener):
         if not self.keep_alive:
             if self.reading_body or self.tail is not None:
                 return self._linger()
-            self.state = CLOSING
-            self.timer.disarm()
-            self.transport.close()
+            self.close()
             return 0
         if not self.reading_body:
-            self._ready()
+            return self._ready()
+        # The rest of the body is read for the sake of the connection.
+        self.body_paused = False
+        self._read_on()
+        if not self.write_paused:
+            self.timer.arm(self.front.body_queue, BODY_TIME, monotonic_us())
         return 0
 
     cdef int _ready(self) except -1:
@@ -413,7 +460,14 @@ cdef class ClientConnection(FetchListener):
         if self.front.draining:
             self.close()
             return 0
-        self.timer.arm(self.front.idle_queue, IDLE_TIME, monotonic_us())
+        if not self.write_paused:
+            self.timer.arm(self.front.idle_queue, IDLE_TIME, monotonic_us())
+        return 0
+
+    cdef int _read_on(self) except -1:
+        """Reads again, unless there is still a reason not to."""
+        if not self.held_back and not self.body_paused:
+            self.transport.resume_reading()
         return 0
 
     cdef int _go_on(self) except -1:
@@ -423,13 +477,15 @@ cdef class ClientConnection(FetchListener):
             return 0
         if self.exchange is not None and (not self.reading_body or self.fetch is None):
             return 0
+        if self.exchange is None and self.write_paused and data is not None:
+            return 0
         if data is not None:
             self.tail = None
             self._consume(data)
         if self.held_back and self.state <= BUSY and (self.tail is None or len(self.tail) <= PIPELINED_MAX):
             self.held_back = False
-            self.transport.resume_reading()
-        if self.eof and self.exchange is None and self.state == READY:
+            self._read_on()
+        if self.eof and self.exchange is None and self.state == READY and not (self.write_paused and self.tail is not None):
             self.close()
         return 0
 
@@ -438,8 +494,7 @@ cdef class ClientConnection(FetchListener):
         cdef Response response
         if self.head_sent and self.exchange is not None:
             self._account(reason)
-            self.transport.abort()
-            return 0
+            return self._reset()
         self._drop_fetch()
         response = plain_answer(status, None)
         self.front.refresh_date(wall_seconds())
@@ -459,10 +514,18 @@ cdef class ClientConnection(FetchListener):
         if self.eof:
             self.close()
             return 0
-        if self.held_back:
-            self.transport.resume_reading()
+        self.held_back = self.body_paused = False
+        self._read_on()
         self.transport.write_eof()
+        self.unsent = self.transport.get_write_buffer_size()
         self.timer.arm(self.front.linger_queue, LINGER_TIME, monotonic_us())
+        return 0
+
+    cdef int _reset(self) except -1:
+        """Cuts the connection so that the client sees it: a mere close would look like the end of a body without a length."""
+        self.state = CLOSING
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_0)
+        self.transport.abort()
         return 0
 
     cdef int _write(self, bytes data) except -1:
@@ -504,8 +567,11 @@ cdef class ClientConnection(FetchListener):
         if self.request.minor == 1 and (status != 100 or self.expects_continue):
             if status == 100:
                 self.expects_continue = False
-            self.bytes_out += 0
-            self.transport.write(self.front.writer.informational(status, fields))
+                if self.reading_body and not self.write_paused:
+                    self.timer.arm(self.front.body_queue, BODY_TIME, monotonic_us())
+            head = self.front.writer.informational(status, fields)
+            self.bytes_out += len(head)
+            self.transport.write(head)
         return 0
 
     cdef int on_head(self, int status, Fields fields, list nominated, Framing framing, long long length) except -1:
@@ -523,12 +589,14 @@ cdef class ClientConnection(FetchListener):
                 self._drop_fetch()      # a hook took the body away by its status
                 length = -1
             framing = NO_BODY
+            if response.code == 204:
+                length = -1     # RFC 9110 §8.6
         elif framing == CHUNKED or framing == UNTIL_CLOSE:
             framing = CHUNKED if self.request.minor == 1 else UNTIL_CLOSE
             length = -1
         elif framing == NO_BODY:
             framing, length = LENGTH, 0
-        if framing == UNTIL_CLOSE or self.reading_body or front.draining or self.eof:
+        if framing == UNTIL_CLOSE or self.reading_body or front.draining or (self.eof and self.tail is None):
             self.keep_alive = False
         self.reply_framing = framing
         front.refresh_date(self.started)
@@ -594,10 +662,8 @@ cdef class ClientConnection(FetchListener):
         self._account(error)
         # A body cut short must look cut short: without a length or a last chunk, only a reset says so.
         if self.reply_framing == UNTIL_CLOSE or self.state == TUNNEL:
-            self.state = CLOSING
-            self.transport.abort()
-        else:
-            self.close()
+            return self._reset()
+        self.close()
         return 0
 
     cdef int on_tunnel(self, Fields fields) except -1:
@@ -611,13 +677,14 @@ cdef class ClientConnection(FetchListener):
             self.tail = None
         if self.held_back:
             self.held_back = False
-            self.transport.resume_reading()
+            self._read_on()
         if self.eof:
             self.fetch.tunnel_eof()
         return 0
 
     cdef int on_tunnel_data(self, bytes data) except -1:
-        self.timer.arm(self.front.tunnel_queue, TUNNEL_TIME, monotonic_us())
+        if not self.write_paused:
+            self.timer.arm(self.front.tunnel_queue, TUNNEL_TIME, monotonic_us())
         return self._write(data)
 
     cdef int on_tunnel_eof(self) except -1:
@@ -640,18 +707,8 @@ cdef class ClientConnection(FetchListener):
     cdef int on_resume_body(self) except -1:
         if self.body_paused:
             self.body_paused = False
-            if not self.held_back and self.state <= TUNNEL:
-                self.transport.resume_reading()
-                if self.reading_body:
+            if self.state <= TUNNEL:
+                self._read_on()
+                if self.reading_body and not self.write_paused:
                     self.timer.arm(self.front.body_queue, BODY_TIME, monotonic_us())
         return 0
-
-
-cdef Py_ssize_t _skip_empty_lines(bytes data, Py_ssize_t position) noexcept:
-    """A few empty lines before a request line are ignored (RFC 9112 §2.2)."""
-    cdef const char* at = data
-    cdef int skipped = 0
-    while skipped < LEADING_MAX and position + 1 < len(data) and at[position] == c"\r" and at[position + 1] == c"\n":
-        position += 2
-        skipped += 1
-    return position

@@ -78,3 +78,15 @@ cdef class Timers:
 
     def tick(self, long long now_us):
         self.expire(now_us)
+
+    def armed(self):
+        """How many time-outs are pending: for tests, and for those who look for a leak."""
+        cdef TimerQueue queue
+        cdef Timer timer
+        cdef Py_ssize_t count = 0
+        for queue in self.queues.values():
+            timer = queue.end.after
+            while timer is not queue.end:
+                count += 1
+                timer = timer.after
+        return count
