@@ -47,19 +47,19 @@ def main() -> int:
     RUN.mkdir(exist_ok=True)
     environment = {"SHOP_KEY": secrets.token_hex(32), "FASTEDGE_ADMIN_TOKEN": secrets.token_hex(16)}
     (RUN / "token").write_text(_token(environment["SHOP_KEY"]))
-    (RUN / "admin-token").write_text(environment["FASTEDGE_ADMIN_TOKEN"])
+    (RUN / "env").write_text("".join(f"{name}={value}\n" for name, value in environment.items()))
     for name, port in ORIGINS.items():
         threading.Thread(target=_origin(name, port).serve_forever, daemon=True).start()
     edge = subprocess.Popen(
-        [sys.executable, "-m", "fastedge", "run", str(HERE / "shop.toml")], env={**os.environ, **environment}
+        [sys.executable, "-m", "fastedge", "run", str(HERE / "shop.toml")],
+        env={**os.environ, **environment},
+        start_new_session=True,  # Ctrl-C reaches it through us, once
     )
-    signal.signal(signal.SIGTERM, lambda *_: edge.terminate())
-    try:
-        if _ready(edge):
-            _show(Console())
-        return edge.wait()
-    except KeyboardInterrupt:
-        return edge.wait()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: edge.terminate())
+    if _ready(edge):
+        _show(Console())
+    return edge.wait()
 
 
 def _origin(name: str, port: int) -> ThreadingHTTPServer:
@@ -123,7 +123,7 @@ def _ask(what: Try) -> str:
         if response.getheader(name)
     ]
     if what.path == "/metrics":
-        told = [next(line for line in body.splitlines() if line.startswith("fastedge_requests_total"))]
+        told = [next(line for line in body.splitlines() if line.startswith('fastedge_requests_total{status="2xx"}'))]
     return " · ".join([f"{response.status} {response.reason}", *(str(one) for one in told)])
 
 
@@ -154,12 +154,18 @@ def _show(console: Console) -> None:
         console.print(f"   {_command(one)}", style="cyan", highlight=False, markup=False, soft_wrap=True)
         console.print(f"   → {_ask(one)}", style="green", highlight=False, markup=False, soft_wrap=True)
     console.print(
-        f"\nWhy was it decided so?\n   .venv/bin/fastedge explain policies/shop.toml {_CHECKOUT} --ip {GERMAN}\n"
+        f"\nWhy was it decided so?\n   env $(cat run/env) {_command_line()} explain policies/shop.toml {_CHECKOUT} --ip {GERMAN}\n"
         "Ctrl-C ends the demo. Its log: run/access.log",
         highlight=False,
         markup=False,
         soft_wrap=True,
     )
+
+
+def _command_line() -> str:
+    """How to call fastedge from here."""
+    program = Path(sys.executable).with_name("fastedge")
+    return os.path.relpath(program) if program.exists() else f"{os.path.relpath(sys.executable)} -m fastedge"
 
 
 def _command(one: Try) -> str:
