@@ -56,6 +56,7 @@ cdef class ClientConnection(FetchListener):
     cdef size_t unsent              # in the transport when a time-out was armed
     # the request in hand
     cdef Exchange exchange
+    cdef dict pools
     cdef Request request
     cdef Fetch fetch
     cdef Fetch last_fetch           # the one that has ended, for the log

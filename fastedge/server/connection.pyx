@@ -314,6 +314,7 @@ cdef class ClientConnection(FetchListener):
         self.nominated = reader.nominated
         if reader.content_length > front.request_body_bytes_max:
             raise WireError(413, "body_too_large")
+        self.pools = front.pools        # a reload must not change them under a request
         self.exchange = front.engine.open(request, self.started, client)
         if self.exchange is None:
             raise WireError(421, "unclaimed_host")
@@ -405,7 +406,7 @@ cdef class ClientConnection(FetchListener):
         cdef Front front = self.front
         cdef Request request = self.request
         cdef Plan plan = self.exchange.ctx.plan
-        cdef Pool pool = <Pool> front.pools[plan.origin_name]
+        cdef Pool pool = <Pool> self.pools[plan.origin_name]
         cdef Fetch fetch = Fetch.__new__(Fetch)
         cdef bytes host = pool.host_for(request.authority)
         fetch.pool = pool
