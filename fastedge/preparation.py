@@ -36,6 +36,7 @@ class Preparation:
         self._descriptor = descriptor
         self._on_done = on_done
         self._is_aborted = False
+        self._is_running = True
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         self._thread = threading.Thread(target=self._run, name="fastedge-prepare", daemon=True)
         self._thread.start()
@@ -43,7 +44,7 @@ class Preparation:
     def abort(self) -> None:
         """Nobody waits for it any more. A policy that never comes to its end is interrupted."""
         self._is_aborted = True
-        if self._thread.is_alive():
+        if self._is_running:
             number = ctypes.c_ulong(self._thread.ident or 0)
             ctypes.pythonapi.PyThreadState_SetAsyncExc(number, ctypes.py_object(SystemExit))
         self._forget()
@@ -57,6 +58,7 @@ class Preparation:
             traceback.print_exc()
             self.problems = (Problem("", "", f"cannot be prepared: {type(error).__name__}: {error}"),)
         finally:
+            self._is_running = False
             os.close(self._descriptor)
             self._loop.call_soon_threadsafe(self._done)
 

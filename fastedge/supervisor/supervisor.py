@@ -270,7 +270,7 @@ class Supervisor:
             self.vote.lost(slot)
         self.changed.set()
         if self.table.stopping:
-            if reason is Reason.DRAIN:
+            if was is State.DRAINING and status != 0:
                 self._exit_status = max(self._exit_status, EXIT_FAILED)
             self._end_if_empty()
             return

@@ -199,7 +199,7 @@ def test_drain_ends_when_its_time_is_up(run_edge: Run) -> None:
         with connect(edge.port, REQUEST) as client:
             wait_until(lambda: origin.asked, "the origin is asked")
             edge.signal(signal.SIGTERM)
-            assert edge.process.wait(2) is not None
+            assert edge.process.wait(SECONDS_MAX) == 1
             assert b"200 OK" not in client.recv(65536)
     finally:
         origin.close()
@@ -215,7 +215,7 @@ def test_second_sigterm_ends_at_once(run_edge: Run) -> None:
             edge.signal(signal.SIGINT)
             edge.wait_for_line("stopping")
             edge.signal(signal.SIGTERM)
-            assert edge.process.wait(1.5) == 1
+            assert edge.process.wait(SECONDS_MAX) == 1
         assert not any(map(is_running, pids))
     finally:
         origin.close()
