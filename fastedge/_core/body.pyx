@@ -128,7 +128,7 @@ cdef class BodyReader:
         if self.trailers is None:
             self.trailers = Fields()
         if not name.traits & (HOP_BY_HOP | NOT_IN_TRAILER) and not is_forgeable(name):
-            if len(self.trailers.names) == COUNT_MAX:
+            if self.trailers.total == COUNT_MAX:
                 raise WireError(431, "too_many_trailers")
             self.trailers.append(name, value)
         # One bound for the whole section: what is kept counts, and so does each line that is not.

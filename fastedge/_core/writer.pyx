@@ -260,7 +260,7 @@ cdef bytes last_chunk(Fields trailers, list edits):
     cdef list out = [b"0\r\n"]
     if trailers is not None:
         for i in range(trailers.total):
-            if edits and _is_replaced(edits, <FieldName> trailers.names[i]):
+            if edits and _is_replaced(edits, trailers.name_at(i)):
                 continue
             out += [trailers.name_at(i).wire, b": ", trailers.value_at(i), b"\r\n"]
     out.append(b"\r\n")

@@ -7,6 +7,7 @@ import itertools
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,7 +46,7 @@ class Edge:
 
     async def _serve(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.loop.set_exception_handler(lambda loop, context: self.complaints.append(repr(context)))
+        self.loop.set_exception_handler(lambda loop, context: self.complaints.append(_told(context)))
         self._stop = asyncio.Event()
         self.worker = Worker(self.loop, self.prepared)
         await self.worker.start(self._listening)
@@ -90,7 +91,7 @@ class Edge:
         self.loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(WAIT_S)
         assert not self._thread.is_alive()
-        assert self.complaints == []
+        assert not self.complaints, "\n".join(self.complaints)
         assert self.worker._timers.armed() == 0
         del self.worker, self._stop, self.loop
 
@@ -161,6 +162,11 @@ class Scene:
             edge, self._edge = self._edge, None
             edge.until_idle()
             edge.stop()
+
+
+def _told(context: dict[str, Any]) -> str:
+    error = context.get("exception")
+    return context["message"] + "\n" + ("".join(traceback.format_exception(error)) if error else "")
 
 
 def left_behind() -> Iterator[object]:

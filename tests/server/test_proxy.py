@@ -348,6 +348,27 @@ def test_trailers_of_a_request_passed_on(scene):
     assert request.trailers == [("x-sum", "1")]
 
 
+def test_trailer_cannot_bring_back_what_the_plan_replaced(scene):
+    scene.policy = """
+from fastedge import CONTINUE, Pipeline
+
+class Sum:
+    def on_request(self, request, ctx):
+        ctx.plan.set_header("x-sum", "edge")
+        return CONTINUE
+
+pipeline = Pipeline(Sum())
+"""
+    _, _, request = ask(
+        scene,
+        "POST / HTTP/1.1",
+        "host: a",
+        "transfer-encoding: chunked",
+        b"1\r\na\r\n0\r\nx-sum: client\r\nx-other: 1\r\n\r\n",
+    )
+    assert (request.get("x-sum"), request.trailers) == ("edge", [("x-other", "1")])
+
+
 # --- fields ----------------------------------------------------------------------------------------------------------
 
 
