@@ -15,6 +15,7 @@ from fastedge.handover import SealedSources
 from fastedge.preparation import Preparation
 
 GOOD = "from fastedge import Pipeline\npipeline = Pipeline()\n"
+GENERATION = 4242  # no other test has it
 CONFIG = '[policy]\nfile = "shop.py"\n[origins.main]\nservers = ["http://127.0.0.1:9"]\n'
 
 
@@ -25,7 +26,7 @@ def descriptor_of(tmp_path: Path) -> Callable[[str], int]:
     def make(policy: str) -> int:
         (tmp_path / "edge.toml").write_text(CONFIG)
         (tmp_path / "shop.py").write_text(policy)
-        sealed = SealedSources(Sources.read(tmp_path / "edge.toml", {}), 5)
+        sealed = SealedSources(Sources.read(tmp_path / "edge.toml", {}), GENERATION)
         copy = os.dup(sealed.descriptor)
         sealed.close()
         return copy
@@ -34,7 +35,7 @@ def descriptor_of(tmp_path: Path) -> Callable[[str], int]:
 
 
 def modules() -> set[str]:
-    return {name for name in sys.modules if name.startswith("fastedge_policy_")}
+    return {name for name in sys.modules if name.startswith(f"fastedge_policy_{GENERATION}_")}
 
 
 def prepare(descriptor: int, after_s: float | None = None) -> Preparation:
@@ -42,7 +43,7 @@ def prepare(descriptor: int, after_s: float | None = None) -> Preparation:
 
     async def run() -> Preparation:
         done: asyncio.Future[Preparation] = asyncio.get_running_loop().create_future()
-        preparation = Preparation(asyncio.get_running_loop(), 5, descriptor, done.set_result)
+        preparation = Preparation(asyncio.get_running_loop(), GENERATION, descriptor, done.set_result)
         if after_s is None:
             return await asyncio.wait_for(done, 5)
         await asyncio.sleep(after_s)
@@ -62,7 +63,7 @@ def test_what_was_prepared_is_there_under_the_names_of_its_generation(descriptor
     preparation = prepare(descriptor_of(GOOD))
     assert preparation.problems == ()
     assert preparation.prepared is not None
-    assert modules() == {"fastedge_policy_5_0_shop"}
+    assert modules() == {f"fastedge_policy_{GENERATION}_0_shop"}
     preparation.abort()
     assert modules() == set()
     assert preparation.prepared is None
