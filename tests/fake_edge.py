@@ -24,6 +24,9 @@ OPTIONS = SimpleNamespace(
 )
 
 
+NO_SOCKET = SimpleNamespace(fileno=lambda: -1, setsockopt=lambda *options: None)
+
+
 class FakeTransport:
     """Takes what is written; `sent` is all of it. Closing tells the protocol so when the edge settles."""
 
@@ -36,7 +39,10 @@ class FakeTransport:
         self.reads = True
 
     def get_extra_info(self, name: str) -> Any:
-        return ("192.0.2.7", 40000) if name == "peername" else None
+        return {"peername": ("192.0.2.7", 40000), "socket": NO_SOCKET}.get(name)
+
+    def get_write_buffer_size(self) -> int:
+        return 0  # the kernel has taken all
 
     def write(self, data: bytes) -> None:
         assert not self.ended, f"said after the last word: {data!r}"
