@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from fastedge._core.pipeline import BoundPipeline
 from fastedge._core.proxies import TrustedProxies
 from fastedge.config.load import load
 from fastedge.config.policy import Policies, bind_policies
@@ -39,9 +40,19 @@ class Prepared(Struct, frozen=True):
     engine: Engine
     trust: TrustedProxies
 
-    def hook_names(self) -> list[list[str]]:
-        """For each site's pipeline the names that its markers stand for."""
-        return [site.pipeline.hook_names for site in self.engine.sites()]
+    def hook_names(self) -> tuple[str, ...]:
+        """What a marker stands for, by number, over the pipelines of all sites."""
+        return tuple(name for pipeline in self._pipelines() for name in pipeline.hook_names)
+
+    def set_marker(self, address: int) -> None:
+        """From now on the running hook leaves its number in `hook_names` at `address`."""
+        first = 0
+        for pipeline in self._pipelines():
+            pipeline.set_marker(address, first)
+            first += len(pipeline.hook_names)
+
+    def _pipelines(self) -> list[BoundPipeline]:
+        return list({id(site.pipeline): site.pipeline for site in self.engine.sites()}.values())
 
 
 def prepare(sources: Sources, generation: int) -> Prepared:

@@ -14,7 +14,6 @@ import socket
 import sys
 import threading
 from collections.abc import Iterable
-from itertools import zip_longest
 
 import msgspec
 import uvloop
@@ -94,7 +93,7 @@ class Agent:
         self._channel: Channel[ToWorker] = Channel(self._loop, sock, ToWorker, self._heard, self._ending.set)
         self._loop.add_signal_handler(signal.SIGTERM, self._ending.set)
         _tidy()
-        self._channel.send(Ready(self._start.generation, hook_numbers(self._worker.prepared)))
+        self._channel.send(Ready(self._start.generation, self._worker.prepared.hook_names()))
         await self._ending.wait()
         drained = await self._worker.drain(self._worker.prepared.config.server.drain_timeout_ms / 1000)
         self._channel.close()
@@ -127,7 +126,7 @@ class Agent:
     def _prepared(self, preparation: Preparation) -> None:
         """Its thread has ended; one that was aborted meanwhile is of no interest."""
         if preparation is self._preparation:
-            hooks = hook_numbers(preparation.prepared) if preparation.prepared else ()
+            hooks = preparation.prepared.hook_names() if preparation.prepared else ()
             self._channel.send(control.Prepared(preparation.generation, preparation.problems, hooks))
 
     def _commit(self, generation: int) -> None:
@@ -146,12 +145,6 @@ class Agent:
         preparation, self._preparation = self._preparation, None
         if preparation is not None:
             preparation.abort()
-
-
-def hook_numbers(prepared: Prepared) -> tuple[str, ...]:
-    """What a marker stands for, by number. Pipelines count their hooks apart, so with several a number is ambiguous."""
-    rows = zip_longest(*{id(names): names for names in prepared.hook_names()}.values(), fillvalue="")
-    return tuple(" or ".join(dict.fromkeys(name for name in row if name)) for row in rows)
 
 
 def _tidy() -> None:

@@ -1,4 +1,4 @@
-# ruff: noqa: E501, RUF001
+# ruff: noqa: RUF001
 # fmt: off
 """Heads of requests and responses, and what they must be read as: the tables of the tests and the seeds of the fuzzers."""
 

@@ -39,6 +39,7 @@ cdef class BoundPipeline:
     cdef readonly list hook_names
     cdef long long* marker
     cdef long long marker_here
+    cdef int marker_first       # added to a hook's serial, for hosts with several pipelines
 
     cdef _bind_stage(self, stage, int condition, snapshot)
     cdef int _condition_index(self, condition) except -2

@@ -211,9 +211,11 @@ cdef class BoundPipeline:
         self.conditions.append(condition)
         return len(self.conditions) - 1
 
-    def set_marker(self, size_t address):
-        """From now on the running hook's index in `hook_names` is written to the 8 bytes at `address` (0 when none runs)."""
+    def set_marker(self, size_t address, int first=0):
+        """From now on the running hook's index in `hook_names`, plus `first`, is written to the 8 bytes at `address`; 0
+        when none runs."""
         self.marker = <long long*> address
+        self.marker_first = first
 
     def hooks(self):
         """Every hook in the order in which a request meets it."""
@@ -283,7 +285,7 @@ cdef class BoundPipeline:
             else:
                 if hook.fail_open:
                     before = ctx.plan.checkpoint()
-                self.marker[0] = hook.serial
+                self.marker[0] = self.marker_first + hook.serial
                 verdict = hook.call(request, ctx)
                 self.marker[0] = 0
             if verdict is not CONTINUE_ and type(verdict) is not Response:
@@ -306,7 +308,7 @@ cdef class BoundPipeline:
             else:
                 if hook.fail_open:
                     before = make_response(response.code, response.fields.copy_fields(), response.content)
-                self.marker[0] = hook.serial
+                self.marker[0] = self.marker_first + hook.serial
                 answer = hook.call(request, response, ctx)
                 self.marker[0] = 0
                 if answer is not None:

@@ -73,8 +73,7 @@ class Worker:
             pool.index = self.origins.index(name)
         gone = {name: pool for name, pool in self.front.pools.items() if name not in kept}
         if self._observer is not None:
-            for site in prepared.engine.sites():
-                site.pipeline.set_marker(self._observer.metrics.address_of("marker"))
+            prepared.set_marker(self._observer.metrics.address_of("marker"))
         self.prepared = prepared
         self.front.configure(prepared.config.server)
         self.front.trust = prepared.trust

@@ -186,7 +186,9 @@ class Peer:
 class Origin:
     """A listening socket. `accept` gives the edge's next connection; `serve` answers by itself."""
 
-    def __init__(self, family: int = socket.AF_INET, *, path: str | None = None, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, family: int = socket.AF_INET, *, path: str | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.family = family
         self._path = path
         self._tls = tls

@@ -291,7 +291,9 @@ def test_bytes_that_wait_on_an_idle_connection_are_not_the_next_answer(scene):
     """The answer is in the socket already when the next request comes, and the loop has not read it yet."""
     client, server = idle_connection(scene)
     other = scene.client()
-    scene.edge.call(lambda: (server.send(*OK), client.send("POST /next HTTP/1.1", "host: a", "content-length: 0"), time.sleep(0.05)))
+    scene.edge.call(
+        lambda: (server.send(*OK), client.send("POST /next HTTP/1.1", "host: a", "content-length: 0"), time.sleep(0.05))
+    )
     second = scene.origin.accept()
     assert second.message().target == "/next"
     second.send("HTTP/1.1 200 OK", "content-length: 4", b"good")

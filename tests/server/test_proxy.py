@@ -69,7 +69,9 @@ def test_pipelined_posts_keep_their_bodies(scene):
         if i % 2:
             client.send("POST / HTTP/1.1", "host: a", f"content-length: {len(body)}", body)
         else:
-            client.send("POST / HTTP/1.1", "host: a", "transfer-encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+            client.send(
+                "POST / HTTP/1.1", "host: a", "transfer-encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+            )
     for i in range(30):
         assert client.message().body == b"%d" % i * 50
 
@@ -77,14 +79,22 @@ def test_pipelined_posts_keep_their_bodies(scene):
 def test_pipelined_requests_of_a_half_closed_client_all_answered(scene):
     scene.origin.serve(lambda peer, m: peer.send("HTTP/1.1 200 OK", "content-length: 2", m.target.encode()[:2]))
     client = scene.client()
-    client.send("GET /0 HTTP/1.1", "host: a", b"", "GET /1 HTTP/1.1", "host: a", b"", "GET /2 HTTP/1.1", "host: a").finish()
+    client.send(
+        "GET /0 HTTP/1.1", "host: a", b"", "GET /1 HTTP/1.1", "host: a", b"", "GET /2 HTTP/1.1", "host: a"
+    ).finish()
     assert [client.message().body for _ in range(3)] == [b"/0", b"/1", b"/2"]
     client.expect_end()
 
 
 def test_request_read_byte_by_byte_like_a_whole_one(scene):
     client = scene.client()
-    client.drip(b"\r\n", "POST /x HTTP/1.1", "host: a", "transfer-encoding: chunked", b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nx-t: 1\r\n\r\n")
+    client.drip(
+        b"\r\n",
+        "POST /x HTTP/1.1",
+        "host: a",
+        "transfer-encoding: chunked",
+        b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nx-t: 1\r\n\r\n",
+    )
     server = scene.origin.accept()
     request = server.message()
     assert (request.body, request.trailers) == (b"abcde", [("x-t", "1")])
@@ -94,7 +104,13 @@ def test_request_read_byte_by_byte_like_a_whole_one(scene):
 
 def test_response_read_byte_by_byte_like_a_whole_one(scene):
     client, server, _ = ask(scene, *GET)
-    server.drip("HTTP/1.1 100 Continue", b"", "HTTP/1.1 200 OK", "transfer-encoding: chunked", b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+    server.drip(
+        "HTTP/1.1 100 Continue",
+        b"",
+        "HTTP/1.1 200 OK",
+        "transfer-encoding: chunked",
+        b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+    )
     assert client.message().body == b"abcde"
     assert "idle=1" in scene.edge.pool()
 
@@ -274,14 +290,18 @@ def test_short_body_of_a_refused_request_read_for_the_sake_of_the_connection(sce
 
 
 def test_client_that_does_not_wait_for_continue(scene):
-    client, server, request = ask(scene, "POST / HTTP/1.1", "host: a", "expect: 100-continue", "content-length: 3", b"abc")
+    client, server, request = ask(
+        scene, "POST / HTTP/1.1", "host: a", "expect: 100-continue", "content-length: 3", b"abc"
+    )
     assert request.body == b"abc"
     server.send("HTTP/1.1 100 Continue", b"", *OK)
     assert [client.message().status, client.message().status] == [100, 200]
 
 
 def test_expectation_of_http_1_0_not_passed_on(scene):
-    client, server, request = ask(scene, "POST / HTTP/1.0", "host: a", "expect: 100-continue", "content-length: 1", b"x")
+    client, server, request = ask(
+        scene, "POST / HTTP/1.0", "host: a", "expect: 100-continue", "content-length: 1", b"x"
+    )
     assert request.get("expect") is None
     server.send("HTTP/1.1 100 Continue", b"", *OK)
     assert client.message().status == 200
@@ -319,7 +339,12 @@ def test_endless_informational_answers_cut(scene):
 
 # --- trailers --------------------------------------------------------------------------------------------------------
 
-CHUNKED_OK = ("HTTP/1.1 200 OK", "transfer-encoding: chunked", "trailer: x-sum", b"2\r\nok\r\n0\r\nx-sum: 7\r\nhost: evil\r\n\r\n")
+CHUNKED_OK = (
+    "HTTP/1.1 200 OK",
+    "transfer-encoding: chunked",
+    "trailer: x-sum",
+    b"2\r\nok\r\n0\r\nx-sum: 7\r\nhost: evil\r\n\r\n",
+)
 
 
 def test_trailers_passed_to_whom_asked(scene):
@@ -418,7 +443,12 @@ def test_own_fields_of_a_client_dropped(scene):
 
 def test_forwarded_fields_of_an_untrusted_client_replaced(scene):
     _, _, request = ask(
-        scene, *GET, "x-forwarded-for: 6.6.6.6", "forwarded: for=6.6.6.6", "x-forwarded-proto: https", "x-forwarded-host: evil"
+        scene,
+        *GET,
+        "x-forwarded-for: 6.6.6.6",
+        "forwarded: for=6.6.6.6",
+        "x-forwarded-proto: https",
+        "x-forwarded-host: evil",
     )
     assert request.all("x-forwarded-for") == ["127.0.0.1"]
     assert request.all("forwarded") == ["for=127.0.0.1;host=a.example;proto=http"]
@@ -432,7 +462,9 @@ def test_forwarded_for_of_a_trusted_client_continued(scene):
     assert request.all("x-forwarded-for") == ["6.6.6.6, 5.5.5.5, 127.0.0.1"]
 
 
-@pytest.mark.parametrize(("host", "seen"), [("preserve", "a.example"), ("origin", None), ("inner.example", "inner.example")])
+@pytest.mark.parametrize(
+    ("host", "seen"), [("preserve", "a.example"), ("origin", None), ("inner.example", "inner.example")]
+)
 def test_host_that_the_origin_sees(scene, host, seen):
     scene.options = f'host = "{host}"'
     _, _, request = ask(scene, *GET)
