@@ -154,7 +154,8 @@ def _show(console: Console) -> None:
         console.print(f"   {_command(one)}", style="cyan", highlight=False, markup=False, soft_wrap=True)
         console.print(f"   → {_ask(one)}", style="green", highlight=False, markup=False, soft_wrap=True)
     console.print(
-        f"\nWhy was it decided so?\n   env $(cat run/env) {_command_line()} explain policies/shop.toml {_CHECKOUT} --ip {GERMAN}\n"
+        "\nWhy was it decided so?\n"
+        f"   env $(cat run/env) {_command_line()} explain policies/shop.toml {_CHECKOUT} --ip {GERMAN}\n"
         "Ctrl-C ends the demo. Its log: run/access.log",
         highlight=False,
         markup=False,

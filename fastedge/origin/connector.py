@@ -1,4 +1,4 @@
-"""Opens connections to origins: the asyncio side of `fetch`. Each way in which that can fail has its name (RFC 9209)."""
+"""Opens connections to origins: the asyncio side of `fetch`. Each way in which that fails has its name (RFC 9209)."""
 
 import asyncio
 import ssl
