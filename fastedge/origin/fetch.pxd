@@ -5,6 +5,9 @@ from fastedge.origin.pool cimport Pool, Server
 from fastedge.server.timers cimport Timer, TimerQueue, Timers
 
 
+cdef size_t unsent_bytes(object transport) except? -1
+
+
 cdef class FetchListener:
     """Who waits for a fetch. Calls come in the order of the response; after on_end or on_failure there are none."""
     cdef int on_informational(self, int status, Fields fields) except -1

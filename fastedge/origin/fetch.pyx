@@ -23,6 +23,12 @@ cdef extern from "sys/socket.h" nogil:
     int MSG_PEEK
     int MSG_DONTWAIT
 
+cdef extern from "sys/ioctl.h" nogil:
+    int ioctl(int descriptor, unsigned long request, int* value)
+
+cdef extern from "linux/sockios.h" nogil:
+    unsigned long SIOCOUTQ
+
 cdef enum TimeOut:
     CONNECT
     FIRST_BYTE
@@ -354,7 +360,7 @@ cdef class OriginConnection:
         if not self.closed:
             self.closed = True
             self.transport.close()
-            self.unsent = self.transport.get_write_buffer_size()
+            self.unsent = unsent_bytes(self.transport)
             self.timer.arm(self.read_, PARTING, monotonic_us())
         return 0
 
@@ -379,7 +385,7 @@ cdef class OriginConnection:
     cdef bint _has_moved(self) except -1:
         """Whether the other end has taken a byte since the time-out was armed."""
         cdef size_t before = self.unsent
-        self.unsent = self.transport.get_write_buffer_size()
+        self.unsent = unsent_bytes(self.transport)
         return self.unsent < before
 
     def shut(self):
@@ -417,7 +423,7 @@ cdef class OriginConnection:
 
     def pause_writing(self):
         self.write_paused = True
-        self.unsent = self.transport.get_write_buffer_size()
+        self.unsent = unsent_bytes(self.transport)
         if self.fetch is not None:
             self.arm()
             self.fetch.listener.on_pause_body()
@@ -583,6 +589,15 @@ cdef class OriginConnection:
         if fetch is not None:
             fetch.fail(status, error)
         return 0
+
+
+cdef size_t unsent_bytes(object transport) except? -1:
+    """What the other end has not taken yet: in the transport, and in the kernel, which takes a while to ask for more."""
+    cdef int queued = 0
+    cdef int descriptor = transport.get_extra_info("socket").fileno()
+    if ioctl(descriptor, SIOCOUTQ, &queued) < 0:
+        queued = 0
+    return <size_t> transport.get_write_buffer_size() + <size_t> queued
 
 
 cdef bytes _with_host(bytes head, bytes authority):

@@ -27,7 +27,7 @@ from fastedge.limits import (
     drained_body_bytes_max, inline_body_bytes_max, leading_crlf_max, linger_bytes_max, linger_timeout_ms, pipelined_bytes_max,
     tunnel_idle_timeout_ms,
 )
-from fastedge.origin.fetch cimport Fetch, FetchListener, OriginSide
+from fastedge.origin.fetch cimport Fetch, FetchListener, OriginSide, unsent_bytes
 from fastedge.origin.pool cimport Pool
 from fastedge.server.observer cimport Observer, Traffic
 from fastedge.server.timers cimport Timer, Timers
@@ -173,7 +173,7 @@ cdef class ClientConnection(FetchListener):
 
     def pause_writing(self):
         self.write_paused = True
-        self.unsent = self.transport.get_write_buffer_size()
+        self.unsent = unsent_bytes(self.transport)
         self.timer.arm(self.front.send_queue, SEND_TIME, monotonic_us())
         if self.fetch is not None:
             self.fetch.pause()
@@ -224,7 +224,7 @@ cdef class ClientConnection(FetchListener):
     cdef bint _has_moved(self) except -1:
         """Whether the client has taken a byte since the time-out was armed."""
         cdef size_t before = self.unsent
-        self.unsent = self.transport.get_write_buffer_size()
+        self.unsent = unsent_bytes(self.transport)
         return self.unsent < before
 
     def close(self):
@@ -235,8 +235,8 @@ cdef class ClientConnection(FetchListener):
             self._drop_fetch()
             if self.transport is not None:
                 self.transport.close()
-                self.unsent = self.transport.get_write_buffer_size()
-                if self.unsent:
+                if self.transport.get_write_buffer_size():
+                    self.unsent = unsent_bytes(self.transport)
                     self.timer.arm(self.front.send_queue, SEND_TIME, monotonic_us())
 
     def abort(self):
@@ -518,7 +518,7 @@ cdef class ClientConnection(FetchListener):
         self.held_back = self.body_paused = False
         self._read_on()
         self.transport.write_eof()
-        self.unsent = self.transport.get_write_buffer_size()
+        self.unsent = unsent_bytes(self.transport)
         self.timer.arm(self.front.linger_queue, LINGER_TIME, monotonic_us())
         return 0
 
