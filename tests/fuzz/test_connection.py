@@ -1,4 +1,4 @@
-"""Invariant: whatever a client and an origin say, the edge never raises, and never answers more often than it was asked.
+"""Invariant: whatever clients and origins say, the edge never raises, and never answers more often than it was asked.
 
 It never owes a reply while nothing is under way: when all is said and every time-out has struck, nothing is left open.
 After a refusal it says nothing more, and its origins are asked only what h11 can read.
@@ -149,7 +149,7 @@ class Play:
 
 
 def methods_asked(said):
-    """HEAD or GET for each request that h11 finds in what the client said, the last one perhaps broken or unfinished."""
+    """HEAD or GET for each request that h11 finds in what the client said, the last one perhaps broken."""
     methods, rest = [], said
     while rest:
         while rest.startswith(b"\r\n"):

@@ -1,0 +1,273 @@
+"""Invariant: two requests with one cache key that may be stored ask the origin the same, as far as stages have a say.
+
+Whatever is derived from a client and can influence stored bytes is in the key, or the answer is not stored (DESIGN: the
+cache key follows the plan). Held against every stage that ships, alone and together, and against custom ones.
+"""
+
+import base64
+import hmac
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastedge import CONTINUE, Context, Match, Pipeline, Request, Response, When, stages
+from fastedge._core.key import cache_key
+from fastedge.engine import Engine, Exchange, Site
+from fastedge.geo import compile_table, load
+from fastedge.identity.keys import KeySet
+from fastedge.stages import Experiment, GeoGate, GeoRoute, JwtAuth, Redirects
+
+NOW = 1_800_000_000.0
+SECRET = b"an HMAC secret of 32 bytes, just"
+COUNTRIES = ["DE", "FR", "GB", "US"]
+TABLE = load(compile_table([(i << 8, code) for i, code in enumerate(COUNTRIES)], [], built=1, source="test"))
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    keys: Any
+    tables: Any
+    origins: frozenset[str]
+    geo: Any
+
+
+SNAPSHOT = Snapshot({"shop": KeySet.from_secret(SECRET)}, {}, frozenset({"main", "eu", "us"}), TABLE)
+AUTH = {"keys": "shop", "issuer": "https://id.shop.example", "audience": "shop"}
+
+
+def token(**claims: Any) -> str:
+    def part(data: bytes) -> bytes:
+        return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+    body = {"iss": AUTH["issuer"], "aud": "shop", "exp": NOW + 600, **claims}
+    signed = part(b'{"alg":"HS256"}') + b"." + part(json.dumps(body).encode())
+    return (signed + b"." + part(hmac.digest(SECRET, signed, "sha256"))).decode()
+
+
+# --- custom stages, as policies write them ---------------------------------------------------------------------------
+
+
+class ToCountry:
+    """Tells the origin the country, sends some elsewhere, and rewrites the target by a cookie."""
+
+    def on_request(self, request: Request, ctx: Context) -> Any:
+        ctx.plan.set_header("x-country", ctx.geo.country)
+        if ctx.geo.country == "US":
+            ctx.plan.origin = "us"
+        if request.cookie("beta"):
+            ctx.plan.target = "/beta" + request.target
+        return CONTINUE
+
+
+class AddsAndRemoves:
+    """Edits the client's own fields, and one name twice."""
+
+    def on_request(self, request: Request, ctx: Context) -> Any:
+        uid = request.cookie("uid")
+        if uid == "ann":
+            ctx.plan.remove_header("x-user")
+        elif uid is not None:
+            ctx.plan.add_header("x-user", uid)
+            ctx.plan.set_header("x-user", uid)
+        ctx.plan.add_header("x-user", ctx.client)
+        return CONTINUE
+
+
+class Personal:
+    """Sends a secret of the client's outside the key, and says that the answer is personal."""
+
+    def on_request(self, request: Request, ctx: Context) -> Any:
+        ctx.plan.set_header("x-uid", request.cookie("uid") or "none", keyed=False)
+        ctx.plan.make_unstorable("private")
+        return CONTINUE
+
+
+class Parts:
+    """Splits the cache by parts that a careless join would mix up."""
+
+    def on_request(self, request: Request, ctx: Context) -> Any:
+        uid = request.cookie("uid") or ""
+        ctx.plan.add_key("a", uid)
+        ctx.plan.add_key("b" + uid, "")
+        ctx.plan.set_header("x-parts", uid)
+        return CONTINUE
+
+
+class Late:
+    """Says in the last hook what is outside the key, and fails when it touches what is in it."""
+
+    def on_origin_request(self, request: Request, ctx: Context) -> Any:
+        ctx.plan.set_header("x-late", ctx.geo.country)
+        return CONTINUE
+
+
+def stage_sets() -> dict[str, list[Any]]:
+    """Every stage that ships, with every option that decides what an origin hears; and stages together."""
+    halves = {"a": 1, "b": 1}
+    claims = {"sub": "x-user", "plan": "x-plan"}
+    by_claim = Experiment("pay", halves, sticky_by="claim:sub")
+    return {
+        "Redirects": [Redirects(rows=[("/old", "/new"), ("/a/*", "/b/*")])],
+        "Experiment": [Experiment("exp", halves)],
+        "Experiment by cookie": [Experiment("exp", halves, sticky_by="cookie:uid")],
+        "Experiment by address": [Experiment("exp", halves, sticky_by="address")],
+        "Experiment without a field": [Experiment("exp", halves, header=None)],
+        "Experiment twice": [Experiment("exp", halves), Experiment("two", {"c": 1, "d": 3}, sticky_by="cookie:uid")],
+        "GeoRoute": [GeoRoute({"union:EU": "eu", "US": "us"})],
+        "GeoRoute with a default": [GeoRoute({"DE": "eu"}, default="us")],
+        "GeoGate": [GeoGate(deny=["FR"])],
+        "GeoGate allowing": [GeoGate(allow=["union:EU"], unknown="allow", status=451)],
+        "JwtAuth": [JwtAuth(**AUTH)],
+        "JwtAuth forwarding claims": [JwtAuth(**AUTH, forward_claims=claims)],
+        "JwtAuth keying a claim": [JwtAuth(**AUTH, forward_claims=claims, key_claims=["plan"])],
+        "JwtAuth keying all claims": [JwtAuth(**AUTH, forward_claims=claims, key_claims=["plan", "sub"])],
+        "JwtAuth forwarding the token": [JwtAuth(**AUTH, forward_token=True)],
+        "JwtAuth with preflights": [JwtAuth(**AUTH, allow_preflight=True, forward_claims=claims, key_claims=["plan"])],
+        "JwtAuth and Experiment": [JwtAuth(**AUTH), by_claim],
+        "When": [When("/a/*", GeoRoute({"US": "us"}), JwtAuth(**AUTH)), When("/*", Experiment("exp", halves))],
+        "Match": [When(Match(field={"x-user": "ann"}), ToCountry()), When(Match(query={"q": "*"}), Parts())],
+        "custom": [ToCountry(), AddsAndRemoves(), Parts()],
+        "custom and personal": [Personal(), AddsAndRemoves()],
+        "custom at the last": [Late()],
+        "everything": [
+            Redirects(rows=[("/old", "/new")]),
+            GeoGate(deny=["FR"]),
+            JwtAuth(**AUTH, forward_claims=claims, key_claims=["plan"]),
+            by_claim,
+            GeoRoute({"union:EU": "eu"}),
+            ToCountry(),
+            AddsAndRemoves(),
+        ],
+    }
+
+
+SETS = stage_sets()
+# What each set's stages are; "When" and "Match" scope stages and have none of their own to show.
+COVERED = {"Match", "When", *(type(stage).__name__ for name, many in SETS.items() for stage in many)}
+
+
+def test_every_stage_that_ships_is_held_to_it() -> None:
+    assert set(stages.__all__) <= COVERED
+
+
+# --- two users -------------------------------------------------------------------------------------------------------
+
+USERS = st.sampled_from(["ann", "bob", "eve"])
+TOKENS = st.one_of(
+    st.none(),
+    st.builds(lambda sub, plan: token(sub=sub, plan=plan), USERS, st.sampled_from(["free", "paid", None])),
+    st.just("x.y.z"),
+)
+
+
+COOKIES = ["uid=ann", "uid=bob", "uid=", "beta=1", f"edge_exp={'a' * 24}"]
+
+
+@st.composite
+def users(draw: Any) -> tuple[Request, str]:
+    """(request, address) of somebody; small alphabets, so that two of them often share a key."""
+    fields = []
+    bearer = draw(TOKENS)
+    if bearer is not None:
+        fields.append(("Authorization", f"Bearer {bearer}"))
+    cookies = draw(
+        st.lists(st.sampled_from(["uid=ann", "uid=bob", "beta=1", f"edge_exp={'a' * 24}", "uid="]), max_size=2)
+    )
+    if cookies:
+        fields.append(("Cookie", "; ".join(cookies)))
+    for name in draw(st.lists(st.sampled_from(["X-User", "X-Plan", "X-Country", "X_User", "Origin"]), max_size=2)):
+        fields.append((name, draw(USERS)))
+    if draw(st.booleans()):
+        fields.append(("Access-Control-Request-Method", "PUT"))
+    method = draw(st.sampled_from(["GET", "GET", "GET", "OPTIONS", "HEAD"]))
+    target = draw(st.sampled_from(["/a/1", "/a/1", "/b", "/old", "/b?q=1"]))
+    return Request(method, target, fields, host="shop.example"), f"0.0.{draw(st.integers(0, 4))}.9"
+
+
+def engine_of(stages_: list[Any]) -> Engine:
+    pipeline = Pipeline(*stages_).bind(SNAPSHOT)
+    return Engine({"*": Site("", pipeline, "main")}, SNAPSHOT.origins, geo=TABLE)
+
+
+ENGINES = {name: engine_of(many) for name, many in SETS.items()}
+
+
+def plan_of(engine: Engine, request: Request, client: str) -> Exchange | None:
+    """The exchange that is about to ask an origin; None where a stage answered."""
+    exchange = engine.begin(request, NOW, Context(client=client).client_packed)
+    assert exchange is not None
+    return exchange if exchange.step_start() == "fetch" else None
+
+
+def heard(exchange: Exchange) -> tuple[str | None, str, list[tuple[str, str]], set[str]]:
+    """What stages have a say in: origin, target, fields that they made, and names of the client's that they took away."""
+    plan = exchange.ctx.plan
+    made: list[tuple[str, str]] = []
+    replaced: set[str] = set()
+    for name, value, _ in plan.header_edits:
+        if value is None:
+            replaced.add(name)
+            made = [line for line in made if line[0] != name]
+        else:
+            made.append((name, value))
+    return plan.origin, plan.target, made, replaced
+
+
+@pytest.mark.parametrize("name", SETS)
+@settings(max_examples=25, deadline=None)
+@given(st.lists(users(), min_size=6, max_size=6))
+def test_users_who_share_a_key_share_what_the_origin_hears(name: str, people: list[tuple[Request, str]]) -> None:
+    stored: dict[bytes, Any] = {}
+    for request, client in people:
+        exchange = plan_of(ENGINES[name], request, client)
+        if exchange is None or not exchange.ctx.plan.is_storable:
+            continue
+        key = cache_key(exchange.request, exchange.ctx.plan)
+        assert stored.setdefault(key, heard(exchange)) == heard(exchange)
+
+
+def test_the_property_is_not_empty() -> None:
+    """Users do share keys, and a stage that hides what it tells the origin is found out."""
+
+    class Hides:
+        def on_request(self, request: Request, ctx: Context) -> Any:
+            ctx.plan.set_header("x-uid", request.cookie("uid") or "none", keyed=False)
+            return CONTINUE
+
+    engine = engine_of([Hides()])
+    ann, bob = (Request("GET", "/", {"cookie": f"uid={name}"}) for name in ("ann", "bob"))
+    one, two = plan_of(engine, ann, "0.0.0.9"), plan_of(engine, bob, "0.0.0.9")
+    assert one is not None and two is not None
+    assert cache_key(ann, one.ctx.plan) == cache_key(bob, two.ctx.plan)
+    assert heard(one) != heard(two)
+
+
+def test_a_claim_outside_the_key_makes_the_answer_unstorable() -> None:
+    exchange = plan_of(
+        ENGINES["JwtAuth forwarding claims"], Request(headers={"authorization": f"Bearer {token(sub='a')}"}), "0.0.0.9"
+    )
+    assert exchange is not None
+    assert exchange.ctx.plan.unstorable_reason == "private"
+
+
+def test_response_hooks_of_one_user_leave_no_trace_for_the_next() -> None:
+    class Always:
+        """Answers everybody with one object."""
+
+        answer = Response.text("closed", 503)
+
+        def on_request(self, request: Request, ctx: Context) -> Any:
+            return self.answer
+
+    engine = engine_of([Experiment("exp", {"a": 1, "b": 1}), Always()])
+    cookies = []
+    for _ in range(3):
+        exchange = engine.begin(Request(), NOW, Context().client_packed)
+        assert exchange is not None and exchange.step_start() == "reply"
+        cookies.append(exchange.response.headers.get_all("set-cookie"))
+    assert [len(lines) for lines in cookies] == [1, 1, 1]
+    assert Always.answer.headers.get_all("set-cookie") == []
