@@ -57,6 +57,7 @@ cdef class ClientConnection(FetchListener):
     # the request in hand
     cdef Exchange exchange
     cdef dict pools
+    cdef bint asks_head             # also of what is no request otherwise: who asks HEAD reads no body
     cdef Request request
     cdef Fetch fetch
     cdef Fetch last_fetch           # the one that has ended, for the log

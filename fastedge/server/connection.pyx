@@ -5,7 +5,8 @@ sends behind one that is not answered yet waits, bounded. Whatever cannot be und
 """
 
 cimport cython
-from libc.string cimport memcpy, memset
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.string cimport memcmp, memcpy, memset
 
 import socket
 import struct
@@ -285,6 +286,7 @@ cdef class ClientConnection(FetchListener):
         cdef Request request
         position = self._skip_empty_lines(data, position)
         end = head_end(data, position)
+        self.asks_head = len(data) - position >= 5 and memcmp(PyBytes_AS_STRING(data) + position, b"HEAD ", 5) == 0
         self.started_us = monotonic_us()
         if end < 0:
             if position < len(data):
@@ -500,7 +502,7 @@ cdef class ClientConnection(FetchListener):
         response = plain_answer(status, None)
         self.front.refresh_date(wall_seconds())
         self._write(self.front.writer.response(
-            response, LENGTH, len(response.content), self.front.date_line, None, 1, False, None
+            response, NO_BODY if self.asks_head else LENGTH, len(response.content), self.front.date_line, None, 1, False, None
         ))
         self.status_refused = status
         self._account(reason)

@@ -161,7 +161,7 @@ def methods_asked(said):
         try:
             event = reader.next_event()
             while not isinstance(event, h11.EndOfMessage):
-                if event is h11.NEED_DATA:
+                if event in (h11.NEED_DATA, h11.PAUSED) or isinstance(event, h11.ConnectionClosed):
                     return methods
                 event = reader.next_event()
         except h11.RemoteProtocolError:
