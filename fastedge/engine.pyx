@@ -102,9 +102,7 @@ cdef class Exchange:
         cdef Wait wait = self.wait
         self.wait = None
         try:
-            verdict = wait.then(answer)
-            if verdict is not CONTINUE_ and type(verdict) is not Response:
-                raise StageError(f"a Wait ended in {type(verdict).__name__} instead of a verdict")
+            verdict = self.site.pipeline.resume(wait, answer, self.ctx)
         except Exception as error:
             self._culprit(error)
             return self._reply(plain_answer(500, None))

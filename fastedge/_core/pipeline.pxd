@@ -45,6 +45,7 @@ cdef class BoundPipeline:
     cdef int _condition_index(self, condition) except -2
     cdef bint applies(self, Hook hook, Request request, Context ctx) except -1
     cdef object run_request(self, Request request, Context ctx, Py_ssize_t position)
+    cdef object resume(self, Wait wait, object answer, Context ctx)
     cdef object run_origin_request(self, Request request, Context ctx)
     cdef int run_origin_response(self, Request request, Response response, Context ctx) except -1
     cdef int run_response(self, Request request, Response response, Context ctx, Py_ssize_t position) except -1

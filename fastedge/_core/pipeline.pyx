@@ -236,6 +236,20 @@ cdef class BoundPipeline:
                 return verdict
         return CONTINUE_
 
+    cdef object resume(self, Wait wait, object answer, Context ctx):
+        """The verdict that a Wait ends in: what goes wrong there is the waiting hook's doing."""
+        cdef Hook hook = <Hook> self.request_hooks[wait.position]
+        try:
+            verdict = wait.then(answer)
+            if verdict is not CONTINUE_ and type(verdict) is not Response:
+                raise StageError(f"a Wait ended in {type(verdict).__name__} instead of a verdict")
+        except (Exception, SystemExit) as error:
+            _note_or_raise(hook, error, ctx, wait.position)
+            verdict = CONTINUE_
+        if ctx.observer is not None:
+            ctx.observer(hook, verdict)
+        return verdict
+
     cdef object run_origin_request(self, Request request, Context ctx):
         cdef Hook hook
         for i, hook in enumerate(self.origin_request_hooks):
@@ -290,7 +304,7 @@ cdef class BoundPipeline:
                 self.marker[0] = 0
             if verdict is not CONTINUE_ and type(verdict) is not Response:
                 _check_wait(hook, verdict, position)
-        except Exception as error:
+        except (Exception, SystemExit) as error:    # a policy's sys.exit() must not end the worker
             self.marker[0] = 0
             _note_or_raise(hook, error, ctx, position)
             if before is not None:
@@ -313,7 +327,7 @@ cdef class BoundPipeline:
                 self.marker[0] = 0
                 if answer is not None:
                     raise StageError(f"returned {type(answer).__name__}; a response hook edits the response and returns None")
-        except Exception as error:
+        except (Exception, SystemExit) as error:    # a policy's sys.exit() must not end the worker
             self.marker[0] = 0
             _note_or_raise(hook, error, ctx, position)
             if before is not None:
