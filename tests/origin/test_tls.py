@@ -42,7 +42,9 @@ def test_verified_origin_answers_and_is_kept(scene, authority, tmp_path):
 
 
 def test_large_bodies_both_ways(scene, authority, tmp_path):
-    client = https(scene, authority, tmp_path, "127.0.0.1", answer=("HTTP/1.1 200 OK", "content-length: 3000000", b"y" * 3_000_000))
+    client = https(
+        scene, authority, tmp_path, "127.0.0.1", answer=("HTTP/1.1 200 OK", "content-length: 3000000", b"y" * 3_000_000)
+    )
     client.send("POST / HTTP/1.1", "host: a", "content-length: 3000000", b"x" * 3_000_000)
     assert client.message().body == b"y" * 3_000_000
 
