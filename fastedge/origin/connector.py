@@ -1,6 +1,8 @@
 """Opens connections to origins: the asyncio side of `fetch`. Each way in which that fails has its name (RFC 9209)."""
 
 import asyncio
+import errno
+import socket
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -65,7 +67,7 @@ class Connector:
         try:
             async with asyncio.timeout(pool.options.connect_timeout_ms / 1000):
                 connection = await self._open(pool, server)
-        except (TimeoutError, OSError, ssl.SSLError) as error:
+        except (OSError, UnicodeError) as error:
             self.side.connect_failed(pool, server, *_meaning(error))
             return
         if connection.closed:
@@ -104,16 +106,24 @@ class Connector:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+_MEANINGS: tuple[tuple[type[BaseException], int, str], ...] = (
+    (TimeoutError, 504, "connection_timeout"),
+    (ssl.SSLCertVerificationError, 502, "tls_certificate_error"),
+    (ssl.SSLError, 502, "tls_protocol_error"),
+    (ConnectionRefusedError, 502, "connection_refused"),
+    (FileNotFoundError, 502, "connection_refused"),  # a unix socket that nobody listens on
+    (ConnectionError, 502, "connection_terminated"),
+    (socket.gaierror, 502, "dns_error"),
+    (UnicodeError, 502, "dns_error"),  # a name that cannot be asked for
+)
+
+
 def _meaning(error: BaseException) -> tuple[int, str]:
     """Status and proxy error type (RFC 9209 §2.3) of a connection that could not be opened."""
-    if isinstance(error, asyncio.TimeoutError):
-        return 504, "connection_timeout"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return 502, "tls_certificate_error"
-    if isinstance(error, ssl.SSLError):
-        return 502, "tls_protocol_error"
-    if isinstance(error, ConnectionRefusedError):
+    for kind, status, name in _MEANINGS:
+        if isinstance(error, kind):
+            return status, name
+    # A host of several addresses: the loop tells their errors as one text.
+    if f"[Errno {errno.ECONNREFUSED}]" in str(error):
         return 502, "connection_refused"
-    if isinstance(error, OSError) and type(error).__name__ == "gaierror":
-        return 502, "dns_error"
     return 502, "destination_ip_unroutable"

@@ -92,6 +92,7 @@ cdef class OriginConnection:
     cdef bint idling
     cdef bint got_bytes
     cdef bint write_paused
+    cdef bint ended                 # the origin has said all: FIN, in TLS close_notify
     cdef bint secure
     cdef int descriptor
     cdef size_t unsent              # in the transport when its time-out was armed

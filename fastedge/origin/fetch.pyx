@@ -414,6 +414,7 @@ cdef class OriginConnection:
             fetch.listener.on_flush()
 
     def eof_received(self):
+        self.ended = True
         if self.tunnel and self.fetch is not None:
             self.fetch.listener.on_tunnel_eof()
             return True
@@ -444,7 +445,8 @@ cdef class OriginConnection:
         self.fetch = None
         self.timer.owner = None
         if fetch is not None and not fetch.over:
-            if error is None and (self.tunnel or (self.head_done and self.body.framing == UNTIL_CLOSE)):
+            # Without close_notify whoever sits between may have cut the body (RFC 9112 §9.8).
+            if error is None and (self.tunnel or (self.head_done and self.ended and self.body.framing == UNTIL_CLOSE)):
                 fetch.over = True
                 fetch.listener.on_end(None)
             elif self.head_done or self.tunnel:

@@ -8,7 +8,10 @@ cdef class Server:
     cdef readonly int failures          # in a row
     cdef readonly long long open_until_us   # the breaker: no request before this; 0 when it is closed
 
+    cdef long long suspect_until_us     # it has just failed: others are asked first
+
     cdef bint allows(self, long long now_us) noexcept
+    cdef int load(self, int used, long long now_us) noexcept
 
 
 cdef class Pool:

@@ -8,6 +8,9 @@ cimport cython
 
 from collections import deque
 
+cdef enum:
+    SUSPECT = 1 << 24
+
 
 @cython.final
 cdef class Server:
@@ -22,6 +25,10 @@ cdef class Server:
     cdef bint allows(self, long long now_us) noexcept:
         """An open breaker that has waited long enough lets one trial through at a time."""
         return self.open_until_us == 0 or (now_us >= self.open_until_us and self.busy + self.connecting == 0)
+
+    cdef int load(self, int used, long long now_us) noexcept:
+        """`used`, with a server that has just failed behind all others: it is idle because it answers nobody."""
+        return used + SUSPECT if now_us < self.suspect_until_us else used
 
     def __repr__(self):
         state = "open" if self.open_until_us else "closed"
@@ -57,7 +64,9 @@ cdef class Pool:
         """An idle connection of the least busy server that has one, now busy; None when there is none."""
         cdef Server server, best = None
         for server in self.servers:
-            if server.idle and server.allows(now_us) and (best is None or server.busy < best.busy):
+            if server.idle and server.allows(now_us) and (
+                best is None or server.load(server.busy, now_us) < best.load(best.busy, now_us)
+            ):
                 best = server
         if best is None:
             return None
@@ -78,7 +87,7 @@ cdef class Pool:
         if self.connections() >= self.connections_max:
             return False
         for server in self.servers:
-            if server.busy + server.connecting < best.busy and server.allows(now_us):
+            if server.load(server.busy + server.connecting, now_us) < best.load(best.busy, now_us) and server.allows(now_us):
                 return True
         return False
 
@@ -88,7 +97,7 @@ cdef class Pool:
         self.turn = (self.turn + 1) % count
         for i in range(count):
             server = <Server> self.servers[(self.turn + i) % count]
-            if server.allows(now_us) and (best is None or server.busy + server.connecting < best.busy + best.connecting):
+            if server.allows(now_us) and (best is None or _less_loaded(server, best, now_us)):
                 best = server
         return best
 
@@ -129,9 +138,7 @@ cdef class Pool:
         """The least busy server beside one that has just failed, or None."""
         cdef Server other, best = None
         for other in self.servers:
-            if other is not server and other.allows(now_us) and (
-                best is None or other.busy + other.connecting < best.busy + best.connecting
-            ):
+            if other is not server and other.allows(now_us) and (best is None or _less_loaded(other, best, now_us)):
                 best = other
         return best
 
@@ -167,13 +174,14 @@ cdef class Pool:
     cdef int failed(self, Server server, long long now_us) except -1:
         """A request to this server came to nothing for a reason of the server's."""
         server.failures += 1
+        server.suspect_until_us = now_us + self.breaker_open_us
         if self.breaker_failures and server.failures >= self.breaker_failures:
             server.open_until_us = now_us + self.breaker_open_us
         return 0
 
     cdef int succeeded(self, Server server) except -1:
         server.failures = 0
-        server.open_until_us = 0
+        server.open_until_us = server.suspect_until_us = 0
         return 0
 
     def __repr__(self):
@@ -224,3 +232,7 @@ cdef class Pool:
 
     def note_succeeded(self, Server server):
         self.succeeded(server)
+
+
+cdef bint _less_loaded(Server server, Server than, long long now_us) noexcept:
+    return server.load(server.busy + server.connecting, now_us) < than.load(than.busy + than.connecting, now_us)

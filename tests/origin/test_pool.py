@@ -187,3 +187,28 @@ def test_alternative_is_another_server():
 def test_alternative_of_a_single_server_is_none():
     pool = make()
     assert pool.plan_instead(pool.servers[0], 0) is None
+
+
+def test_server_that_has_just_failed_asked_after_the_others():
+    pool = make(2, breaker_failures=0)
+    a, b = pool.servers
+    pool.note_failed(a, 0)
+    assert [connect(pool, 999_999) for _ in range(3)] == [b, b, b]
+    pool.note_released(b, "connection")
+    assert pool.check_out(999_999) == "connection"
+    pool.add_waiting(1)
+    assert pool.plan_connect(1_000_000) is a
+
+
+def test_server_that_has_just_failed_asked_where_there_is_no_other():
+    pool = make(breaker_failures=0)
+    pool.note_failed(pool.servers[0], 0)
+    assert connect(pool, 1) is pool.servers[0]
+
+
+def test_success_ends_suspicion():
+    pool = make(2)
+    a, b = pool.servers
+    pool.note_failed(a, 0)
+    pool.note_succeeded(a)
+    assert {connect(pool, 1), connect(pool, 1)} == {a, b}

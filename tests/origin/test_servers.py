@@ -14,7 +14,6 @@ def fail_with(client, status, error):
     assert (answer.status, answer.get("proxy-status")) == (status, f"fastedge; error={error}")
 
 
-
 def test_least_busy_server_asked(scene):
     origins = [scene.add_origin() for _ in range(3)]
     clients = [scene.client() for _ in range(6)]

@@ -1,6 +1,8 @@
 """https origins: who they are is verified before a byte is asked."""
 
+import socket
 import ssl
+import time
 
 import pytest
 import trustme
@@ -42,7 +44,9 @@ def test_verified_origin_answers_and_is_kept(scene, authority, tmp_path):
 
 
 def test_large_bodies_both_ways(scene, authority, tmp_path):
-    client = https(scene, authority, tmp_path, "127.0.0.1", answer=("HTTP/1.1 200 OK", "content-length: 3000000", b"y" * 3_000_000))
+    client = https(
+        scene, authority, tmp_path, "127.0.0.1", answer=("HTTP/1.1 200 OK", "content-length: 3000000", b"y" * 3_000_000)
+    )
     client.send("POST / HTTP/1.1", "host: a", "content-length: 3000000", b"x" * 3_000_000)
     assert client.message().body == b"y" * 3_000_000
 
@@ -78,3 +82,33 @@ def test_origin_that_speaks_no_tls(scene):
     client.send(*GET)
     scene.origin.accept().send("HTTP/1.1 400 Bad Request", "content-length: 0")
     assert client.message().get("proxy-status") == "fastedge; error=tls_protocol_error"
+
+
+def test_body_up_to_the_end_needs_the_end_of_tls(scene, authority, tmp_path):
+    """Whoever sits between could cut it: without close_notify the body counts as incomplete (RFC 9112 §9.8)."""
+
+    def cut(peer, message):
+        peer.send("HTTP/1.1 200 OK", b"half of it")
+        time.sleep(0.1)
+        raw = socket.socket(fileno=peer.socket.detach())
+        raw.close()
+
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    scene.add_origin(tls=context(authority, "127.0.0.1")).serve(cut)
+    scene.options = 'tls_ca_file = "ca.pem"'
+    client = scene.client()
+    client.send(*GET)
+    client.expect_cut()
+
+
+def test_body_up_to_the_end_of_tls_is_whole(scene, authority, tmp_path):
+    def finish(peer, message):
+        peer.send("HTTP/1.1 200 OK", b"all of it")
+        peer.socket.unwrap().close()
+
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    scene.add_origin(tls=context(authority, "127.0.0.1")).serve(finish)
+    scene.options = 'tls_ca_file = "ca.pem"'
+    client = scene.client()
+    client.send(*GET)
+    assert client.message().body == b"all of it"

@@ -264,7 +264,12 @@ def test_body_of_just_the_largest_size_passes(scene, framing):
     if framing == "length":
         client.send("POST / HTTP/1.1", "host: a", f"content-length: {len(body)}", body)
     else:
-        client.send("POST / HTTP/1.1", "host: a", "transfer-encoding: chunked", b"40\r\n%b\r\n" % (b"x" * 64) * 16384 + b"0\r\n\r\n")
+        client.send(
+            "POST / HTTP/1.1",
+            "host: a",
+            "transfer-encoding: chunked",
+            b"40\r\n%b\r\n" % (b"x" * 64) * 16384 + b"0\r\n\r\n",
+        )
     assert client.message().body == b"1048576"
 
 

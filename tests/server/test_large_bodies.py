@@ -108,7 +108,9 @@ def test_download(ends: tuple[Peer, Callable[[], Peer], int], chunked: bool, sta
 def test_upload(ends: tuple[Peer, Callable[[], Peer], int], chunked: bool, stall_s: float) -> None:
     client, accept, pid = ends
     before = resident_max(pid)
-    client.send("POST / HTTP/1.1", "host: a", "transfer-encoding: chunked" if chunked else f"content-length: {SIZE}", b"")
+    client.send(
+        "POST / HTTP/1.1", "host: a", "transfer-encoding: chunked" if chunked else f"content-length: {SIZE}", b""
+    )
     sender = Sender(client, chunked)
     server = accept()
     server.head()

@@ -79,7 +79,12 @@ def test_timeout_that_disarms_the_next_one():
     assert (owner.heard, victim.heard) == ([1], [])
 
 
-@given(st.lists(st.tuples(st.integers(0, 7), st.sampled_from(["arm 10", "arm 30", "disarm", "tick"]), st.integers(0, 20)), max_size=60))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 7), st.sampled_from(["arm 10", "arm 30", "disarm", "tick"]), st.integers(0, 20)),
+        max_size=60,
+    )
+)
 def test_timers_do_what_a_dictionary_does(moves):
     timers, owners, due, now = Timers(), [Owner() for _ in range(8)], {}, 0
     for which, move, later in moves:

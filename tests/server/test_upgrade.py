@@ -125,7 +125,7 @@ def stuff(peer):
 
 def test_client_that_reads_nothing_from_a_tunnel_is_cut(scene):
     scene.server = "send_timeout_ms = 200"
-    client, server = open_tunnel(scene)
+    _client, server = open_tunnel(scene)
     stuff(server)
     server.socket.settimeout(2)
     server.expect_gone()
