@@ -288,9 +288,9 @@ cdef class BoundPipeline:
                 self.marker[0] = self.marker_first + hook.serial
                 verdict = hook.call(request, ctx)
                 self.marker[0] = 0
-            if verdict is not CONTINUE_ and type(verdict) is not Response:
-                _check_wait(hook, verdict, position)
-        except Exception as error:
+            if verdict is not CONTINUE_:
+                _check_verdict(hook, verdict, position)
+        except BaseException as error:      # sys.exit() in a policy must not end the worker, nor leave the client without answer
             self.marker[0] = 0
             _note_or_raise(hook, error, ctx, position)
             if before is not None:
@@ -313,7 +313,7 @@ cdef class BoundPipeline:
                 self.marker[0] = 0
                 if answer is not None:
                     raise StageError(f"returned {type(answer).__name__}; a response hook edits the response and returns None")
-        except Exception as error:
+        except BaseException as error:
             self.marker[0] = 0
             _note_or_raise(hook, error, ctx, position)
             if before is not None:
@@ -323,7 +323,11 @@ cdef class BoundPipeline:
         return 0
 
 
-cdef int _check_wait(Hook hook, verdict, Py_ssize_t position) except -1:
+cdef int _check_verdict(Hook hook, verdict, Py_ssize_t position) except -1:
+    if type(verdict) is Response:
+        if (<Response> verdict).is_stream():
+            raise StageError("returned a response that an origin gave to another request; its body cannot be sent twice")
+        return 0
     if hook.may_wait and type(verdict) is Wait:
         (<Wait> verdict).position = position
         return 0
@@ -335,10 +339,19 @@ cdef int _check_wait(Hook hook, verdict, Py_ssize_t position) except -1:
 cdef int _note_or_raise(Hook hook, error, Context ctx, Py_ssize_t position) except -1:
     """Failing closed is an error of the whole request; failing open is a note in its log line."""
     if not hook.fail_open:
-        problem = str(error) if isinstance(error, StageError) else f"{type(error).__name__}: {error}"
+        problem = _said(error)
+        if not isinstance(error, StageError):
+            problem = f"{type(error).__name__}: {problem}"
         raise HookFailure(hook.stage, hook.name, problem, position) from error
     ctx.note(hook.stage, f"failed open: {type(error).__name__}")
     return 0
+
+
+cdef str _said(error):
+    try:
+        return str(error)
+    except BaseException:
+        return ""       # an exception of the policy's own whose __str__ fails too
 
 
 cdef bint _has_hook(bound, str name):
