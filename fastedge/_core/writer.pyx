@@ -194,7 +194,8 @@ cdef class HeadWriter:
             field = <OriginField> plan.edits[i]
             if field.value is not None and not _is_replaced_after(plan.edits, i):
                 self.put_field(field.name.wire, field.value)
-        self.put_field(b"x-forwarded-for", forwarded_for)
+        if forwarded_for is not None:   # a unix peer has no address
+            self.put_field(b"x-forwarded-for", forwarded_for)
         self.put(b"x-forwarded-proto: https\r\n" if request.secure else b"x-forwarded-proto: http\r\n")
         if request.authority:   # HTTP/1.0 may have said none
             self.put_field(b"x-forwarded-host", request.authority)
