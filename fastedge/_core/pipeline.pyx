@@ -342,7 +342,10 @@ cdef int _note_or_raise(Hook hook, error, Context ctx, Py_ssize_t position) exce
         problem = _said(error)
         if not isinstance(error, StageError):
             problem = f"{type(error).__name__}: {problem}"
-        raise HookFailure(hook.stage, hook.name, problem, position) from error
+        failure = HookFailure(hook.stage, hook.name, problem, position)
+        if ctx.observer is not None:
+            ctx.observer(hook, failure)
+        raise failure from error
     ctx.note(hook.stage, f"failed open: {type(error).__name__}")
     return 0
 
