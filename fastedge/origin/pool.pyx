@@ -23,6 +23,11 @@ cdef class Server:
         """An open breaker that has waited long enough lets one trial through at a time."""
         return self.open_until_us == 0 or (now_us >= self.open_until_us and self.busy + self.connecting == 0)
 
+    @property
+    def connections(self):
+        """How many are open, idle ones included."""
+        return self.busy + len(self.idle)
+
     def __repr__(self):
         state = "open" if self.open_until_us else "closed"
         return f"<{self.url} busy={self.busy} idle={len(self.idle)} connecting={self.connecting} breaker={state}>"
