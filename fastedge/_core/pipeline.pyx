@@ -131,17 +131,31 @@ cdef _check_stage(stage):
     if isinstance(stage, type):
         raise ConfigError(f"{stage.__name__} is a class: a pipeline takes objects, {stage.__name__}(...)")
     name = type(stage).__name__
+    if not _check_hooks(stage, name) and not hasattr(stage, "bind"):
+        raise ConfigError(f"{name} is no stage: it has none of {', '.join(HOOKS)}")
+
+
+cdef _bound(stage, snapshot):
+    """What runs in the stage's place; a `bind` that forgot its return must not take a gate away."""
+    bound = stage.bind(snapshot)
+    name = type(stage).__name__
+    if not isinstance(bound, NativeStage) and not _check_hooks(bound, name):
+        raise ConfigError(f"{name}.bind returned {type(bound).__name__}; it returns the object with the hooks, such as self")
+    return bound
+
+
+cdef bint _check_hooks(stage, str name) except -1:
+    """Whether the object has hooks; ConfigError for one that cannot be called as one."""
     for attribute in dir(stage):
         if attribute.startswith("on_") and attribute not in HOOKS and attribute != "on_error":
             near = difflib.get_close_matches(attribute, HOOKS, 1)
             raise ConfigError(f"{name}.{attribute} is no hook" + (f"; did you mean {near[0]}?" if near else ""))
     hooks = [hook for hook in HOOKS if hasattr(stage, hook)]
-    if not hooks and not hasattr(stage, "bind"):
-        raise ConfigError(f"{name} is no stage: it has none of {', '.join(HOOKS)}")
     for hook in hooks:
         _check_hook(name, hook, getattr(stage, hook))
     if getattr(stage, "on_error", "fail_closed") not in _ON_ERROR:
         raise ConfigError(f"{name}.on_error is one of {', '.join(_ON_ERROR)}, not {stage.on_error!r}")
+    return bool(hooks)
 
 
 cdef _check_hook(str stage, str hook, call):
@@ -178,7 +192,7 @@ cdef class BoundPipeline:
 
     cdef _bind_stage(self, stage, int condition, snapshot):
         cdef Hook hook
-        bound = stage.bind(snapshot) if hasattr(stage, "bind") else stage
+        bound = _bound(stage, snapshot) if hasattr(stage, "bind") else stage
         fail_open = getattr(stage, "on_error", "fail_closed") == "fail_open"
         for name, hooks in (
             ("on_request", self.request_hooks), ("on_origin_request", self.origin_request_hooks),

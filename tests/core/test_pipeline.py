@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from fastedge import Context, Pipeline, Plan, Request, Response
+from fastedge import CONTINUE, ConfigError, Context, Pipeline, Plan, Request, Response
 from fastedge._core.address import pack_address
 from fastedge.engine import Engine, Exchange, Site
 from fastedge.errors import StageError
@@ -76,3 +76,35 @@ def test_target_that_a_stage_sets_is_bounded() -> None:
     plan = Plan(origin="main", target="/" + "a" * (target_bytes_max - 1))
     with pytest.raises(StageError, match=f"at most {target_bytes_max} bytes"):
         plan.target = plan.target + "a"
+
+
+class Binds:
+    """A gate; `bind` gives what it was made with."""
+
+    def __init__(self, bound: object) -> None:
+        self._bound = bound
+
+    def bind(self, snapshot: object) -> object:
+        return self._bound
+
+    def on_request(self, request: Request, ctx: Context) -> object:
+        return Response(403)
+
+
+@pytest.mark.parametrize("bound", [None, object(), 5])
+def test_bind_that_returns_no_hooks_is_refused(bound: object) -> None:
+    with pytest.raises(ConfigError, match=rf"^Binds\.bind returned {type(bound).__name__}; it returns the object"):
+        exchange(Binds(bound))
+
+
+def test_bound_hook_that_nobody_can_call_is_refused() -> None:
+    class Bound:
+        async def on_request(self, request: Request, ctx: Context) -> object:
+            return CONTINUE
+
+    with pytest.raises(ConfigError, match=r"^Binds\.on_request must be a plain function"):
+        exchange(Binds(Bound()))
+
+
+def test_bound_object_runs_in_the_stages_stead() -> None:
+    assert run(Binds(Marks())).response.status == 200
