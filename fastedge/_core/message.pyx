@@ -18,6 +18,7 @@ from fastedge._core.fields cimport COOKIE, Line, FieldName, Fields, intern_text,
 from fastedge._core.address import pack_address
 from fastedge._core.geotable cimport GeoTable
 from fastedge.errors import StageError
+from fastedge.limits import target_bytes_max
 
 _NOTHING = MappingProxyType({})
 _CACHE_MODES = ("default", "bypass")
@@ -333,6 +334,8 @@ cdef class Plan:
 cdef bytes _origin_form(object value):
     if not isinstance(value, str) or not value.startswith("/") or not all("!" <= c <= "~" and c != "#" for c in value):
         raise StageError(f"plan.target is an origin-form of printable ASCII such as '/path?query', not {value!r}")
+    if len(<str> value) > target_bytes_max:
+        raise StageError(f"plan.target has at most {target_bytes_max} bytes, this one has {len(<str> value)}")
     return (<str> value).encode("ascii")
 
 

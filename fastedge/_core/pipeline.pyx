@@ -131,17 +131,31 @@ cdef _check_stage(stage):
     if isinstance(stage, type):
         raise ConfigError(f"{stage.__name__} is a class: a pipeline takes objects, {stage.__name__}(...)")
     name = type(stage).__name__
+    if not _check_hooks(stage, name) and not hasattr(stage, "bind"):
+        raise ConfigError(f"{name} is no stage: it has none of {', '.join(HOOKS)}")
+
+
+cdef _bound(stage, snapshot):
+    """What runs in the stage's place; a `bind` that forgot its return must not take a gate away."""
+    bound = stage.bind(snapshot)
+    name = type(stage).__name__
+    if not isinstance(bound, NativeStage) and not _check_hooks(bound, name):
+        raise ConfigError(f"{name}.bind returned {type(bound).__name__}; it returns the object with the hooks, such as self")
+    return bound
+
+
+cdef bint _check_hooks(stage, str name) except -1:
+    """Whether the object has hooks; ConfigError for one that cannot be called as one."""
     for attribute in dir(stage):
         if attribute.startswith("on_") and attribute not in HOOKS and attribute != "on_error":
             near = difflib.get_close_matches(attribute, HOOKS, 1)
             raise ConfigError(f"{name}.{attribute} is no hook" + (f"; did you mean {near[0]}?" if near else ""))
     hooks = [hook for hook in HOOKS if hasattr(stage, hook)]
-    if not hooks and not hasattr(stage, "bind"):
-        raise ConfigError(f"{name} is no stage: it has none of {', '.join(HOOKS)}")
     for hook in hooks:
         _check_hook(name, hook, getattr(stage, hook))
     if getattr(stage, "on_error", "fail_closed") not in _ON_ERROR:
         raise ConfigError(f"{name}.on_error is one of {', '.join(_ON_ERROR)}, not {stage.on_error!r}")
+    return bool(hooks)
 
 
 cdef _check_hook(str stage, str hook, call):
@@ -178,7 +192,7 @@ cdef class BoundPipeline:
 
     cdef _bind_stage(self, stage, int condition, snapshot):
         cdef Hook hook
-        bound = stage.bind(snapshot) if hasattr(stage, "bind") else stage
+        bound = _bound(stage, snapshot) if hasattr(stage, "bind") else stage
         fail_open = getattr(stage, "on_error", "fail_closed") == "fail_open"
         for name, hooks in (
             ("on_request", self.request_hooks), ("on_origin_request", self.origin_request_hooks),
@@ -302,9 +316,9 @@ cdef class BoundPipeline:
                 self.marker[0] = self.marker_first + hook.serial
                 verdict = hook.call(request, ctx)
                 self.marker[0] = 0
-            if verdict is not CONTINUE_ and type(verdict) is not Response:
-                _check_wait(hook, verdict, position)
-        except (Exception, SystemExit) as error:    # a policy's sys.exit() must not end the worker
+            if verdict is not CONTINUE_:
+                _check_verdict(hook, verdict, position)
+        except BaseException as error:      # sys.exit() in a policy must not end the worker, nor leave the client without answer
             self.marker[0] = 0
             _note_or_raise(hook, error, ctx, position)
             if before is not None:
@@ -327,7 +341,7 @@ cdef class BoundPipeline:
                 self.marker[0] = 0
                 if answer is not None:
                     raise StageError(f"returned {type(answer).__name__}; a response hook edits the response and returns None")
-        except (Exception, SystemExit) as error:    # a policy's sys.exit() must not end the worker
+        except BaseException as error:
             self.marker[0] = 0
             _note_or_raise(hook, error, ctx, position)
             if before is not None:
@@ -337,7 +351,11 @@ cdef class BoundPipeline:
         return 0
 
 
-cdef int _check_wait(Hook hook, verdict, Py_ssize_t position) except -1:
+cdef int _check_verdict(Hook hook, verdict, Py_ssize_t position) except -1:
+    if type(verdict) is Response:
+        if (<Response> verdict).is_stream():
+            raise StageError("returned a response that an origin gave to another request; its body cannot be sent twice")
+        return 0
     if hook.may_wait and type(verdict) is Wait:
         (<Wait> verdict).position = position
         return 0
@@ -349,10 +367,22 @@ cdef int _check_wait(Hook hook, verdict, Py_ssize_t position) except -1:
 cdef int _note_or_raise(Hook hook, error, Context ctx, Py_ssize_t position) except -1:
     """Failing closed is an error of the whole request; failing open is a note in its log line."""
     if not hook.fail_open:
-        problem = str(error) if isinstance(error, StageError) else f"{type(error).__name__}: {error}"
-        raise HookFailure(hook.stage, hook.name, problem, position) from error
+        problem = _said(error)
+        if not isinstance(error, StageError):
+            problem = f"{type(error).__name__}: {problem}"
+        failure = HookFailure(hook.stage, hook.name, problem, position)
+        if ctx.observer is not None:
+            ctx.observer(hook, failure)
+        raise failure from error
     ctx.note(hook.stage, f"failed open: {type(error).__name__}")
     return 0
+
+
+cdef str _said(error):
+    try:
+        return str(error)
+    except BaseException:
+        return ""       # an exception of the policy's own whose __str__ fails too
 
 
 cdef bint _has_hook(bound, str name):

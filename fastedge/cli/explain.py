@@ -13,13 +13,16 @@ import orjson
 
 from fastedge import CONTINUE
 from fastedge._core.address import pack_address
+from fastedge._core.fields import Fields
 from fastedge._core.key import cache_key
 from fastedge._core.message import Request, Response
-from fastedge._core.pipeline import Hook
+from fastedge._core.pipeline import Hook, HookFailure
+from fastedge._core.wire import RequestReader
 from fastedge.assembly import Prepared, prepare
 from fastedge.clock import now as clock_now
 from fastedge.config import ConfigErrors, Sources
 from fastedge.engine import Exchange
+from fastedge.errors import WireError
 
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})  # named, never shown
 _COLOURS = {"respond": "yellow", "deny": "red", "redirect": "cyan", "error": "red", "wait": "magenta"}
@@ -53,8 +56,16 @@ def explain(
         for problem in errors.problems:
             click.echo(str(problem), err=True)
         sys.exit(2)
-    request = _request(url, method, headers)
-    report = explained(prepared, request, _packed(address), _seconds(moment))
+    client, now = _packed(address), _seconds(moment)
+    head, secure = _head(url, method, headers)
+    try:
+        report = explained(prepared, RequestReader().parse(head, secure=secure), client, now)
+    except WireError as refusal:
+        shown = {"method": method, "url": url, "headers": []}
+        report = {
+            "request": shown,
+            "answer": {"status": refusal.status, "by": "the rim", "reason": refusal.reason},
+        }
     if as_json:
         click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
     else:
@@ -71,6 +82,7 @@ def explained(prepared: Prepared, request: Request, client: bytes, now: float) -
     if exchange is None:
         return report | {"answer": {"status": 421, "by": "the rim", "reason": "no site claims this host"}}
     steps: list[dict[str, Any]] = []
+    ran: list[Hook] = []
     last_plan = _plan(exchange)
 
     def observe(hook: Hook, verdict: Any) -> None:
@@ -78,6 +90,7 @@ def explained(prepared: Prepared, request: Request, client: bytes, now: float) -
         plan = _plan(exchange)
         changes = {name: plan[name] for name in plan if plan[name] != last_plan[name]}
         last_plan = plan
+        ran.append(hook)
         steps.append({"stage": hook.stage, "hook": hook.name, "outcome": _outcome(verdict), "changes": changes})
 
     exchange.observe(observe)
@@ -85,7 +98,7 @@ def explained(prepared: Prepared, request: Request, client: bytes, now: float) -
     return report | {
         "site": exchange.site.name,
         "stages": steps,
-        "skipped": _skipped(exchange, steps, step),
+        "skipped": _skipped(exchange, ran, step),
         "facts": _facts(exchange),
         "plan": last_plan | _target(prepared, exchange, step),
         "cache": {"outcome": "unknown", "key": cache_key(request, exchange.ctx.plan).decode("latin-1")},
@@ -93,8 +106,12 @@ def explained(prepared: Prepared, request: Request, client: bytes, now: float) -
     }
 
 
-def _request(url: str, method: str, headers: Sequence[str]) -> Request:
-    parts = urlsplit(url)
+def _head(url: str, method: str, headers: Sequence[str]) -> tuple[bytes, bool]:
+    """The request as curl would send it, for the rim to judge; and whether it is https."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise click.BadParameter(f"expected a URL such as http://shop.example/path, found {url!r}", param_hint="URL")
     fields = []
@@ -103,11 +120,15 @@ def _request(url: str, method: str, headers: Sequence[str]) -> Request:
         if not colon:
             raise click.BadParameter(f"expected 'Name: value', found {line!r}", param_hint="-H")
         fields.append((name.strip(), value.strip()))
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
-        return Request(method, target, fields, host=parts.netloc.rpartition("@")[2], scheme=parts.scheme)
+        Fields([(name, "") for name, _ in fields])
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="-H") from None
+    if not any(name.lower() == "host" for name, _ in fields):
+        fields.insert(0, ("host", parts.netloc.rpartition("@")[2]))
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields), "", ""]
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape"), parts.scheme == "https"
 
 
 def _discreet(line: tuple[str, str]) -> tuple[str, str]:
@@ -156,6 +177,8 @@ def _plan(exchange: Exchange) -> dict[str, Any]:
 def _outcome(verdict: Any) -> str:
     if verdict is None or verdict is CONTINUE:
         return "ok"
+    if isinstance(verdict, HookFailure):
+        return "error"
     if not isinstance(verdict, Response):
         return "wait"
     if verdict.status in (401, 403, 451):
@@ -163,11 +186,10 @@ def _outcome(verdict: Any) -> str:
     return "redirect" if 300 <= verdict.status < 400 else "respond"
 
 
-def _skipped(exchange: Exchange, steps: list[dict[str, Any]], step: str) -> list[str]:
+def _skipped(exchange: Exchange, ran: list[Hook], step: str) -> list[str]:
     """Request hooks that did not run: their condition does not hold, or a stage before them has answered."""
-    ran = {(row["stage"], row["hook"]) for row in steps}
     hooks = [hook for hook in exchange.site.pipeline.hooks() if hook.name == "on_request"]
-    names = [hook.stage for hook in hooks if (hook.stage, hook.name) not in ran]
+    names = [hook.stage for hook in hooks if hook not in ran]
     why = "an answer came before it" if step == "reply" else "its condition does not hold"
     return [f"{name}: {why}" for name in names]
 
@@ -235,7 +257,7 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
 
 def _stage_lines(row: dict[str, Any]) -> Iterator[str]:
     outcome = click.style(row["outcome"], fg=_COLOURS.get(row["outcome"], "green"))
-    yield f"  ✓  {row['stage']}.{row['hook']}  {outcome}"
+    yield f"  {'✗' if row['outcome'] == 'error' else '✓'}  {row['stage']}.{row['hook']}  {outcome}"
     for name, value in row["changes"].items():
         yield f"       {name} = {_short(value)}"
 

@@ -10,6 +10,8 @@ class Server:
     connecting: int
     failures: int
     open_until_us: int
+    @property
+    def connections(self) -> int: ...
     def __init__(self, url: str, address: Any = None, authority: bytes = b"") -> None: ...
 
 @final

@@ -30,6 +30,11 @@ cdef class Server:
         """`used`, with a server that has just failed behind all others: it is idle because it answers nobody."""
         return used + SUSPECT if now_us < self.suspect_until_us else used
 
+    @property
+    def connections(self):
+        """How many are open, idle ones included."""
+        return self.busy + len(self.idle)
+
     def __repr__(self):
         state = "open" if self.open_until_us else "closed"
         return f"<{self.url} busy={self.busy} idle={len(self.idle)} connecting={self.connecting} breaker={state}>"

@@ -9,10 +9,10 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from fastedge._core.metrics import extend_origins
+from fastedge._core.metrics import Metrics, extend_origins
 from fastedge.assembly import Prepared
 from fastedge.clock import monotonic
-from fastedge.limits import listen_backlog, stage_errors_logged_a_second_max, tick_ms
+from fastedge.limits import listen_backlog, metrics_origins_max, stage_errors_logged_a_second_max, tick_ms
 from fastedge.origin.connector import Connector, make_pool
 from fastedge.origin.pool import Pool
 from fastedge.server.connection import ClientConnection, Front
@@ -124,7 +124,16 @@ class Worker:
             self._on_tick(now_us)
         self._timers.tick(now_us)
         if self._observer is not None:
+            self._count_connections(self._observer.metrics)
             self._observer.flush()
+
+    def _count_connections(self, metrics: Metrics) -> None:
+        """Open connections to each origin; the origins beyond metrics_origins_max share the last cell."""
+        counts = [0] * min(len(self.origins), metrics_origins_max + 1)
+        for pool in self.front.pools.values():
+            counts[min(pool.index, metrics_origins_max)] += sum(server.connections for server in pool.servers)
+        for index, count in enumerate(counts):
+            metrics.set("origin_connections_open", count, origin=index)
 
 
 class _StageErrors:

@@ -1,0 +1,85 @@
+"""`fastedge explain` says what the edge would do, the rim and a stage's failure included."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from fastedge.cli import main
+
+CONFIG = '[policy]\nfile = "shop.py"\n[origins.main]\nservers = ["http://127.0.0.1:9"]\n'
+POLICY = """
+from fastedge import CONTINUE, Pipeline
+from fastedge.stages import When
+
+class Forgets:
+    def on_request(self, request, ctx):
+        if request.path == "/forgets":
+            return None
+        ctx.vars["edge"] = request.headers.get("edge-own")
+        return CONTINUE
+
+    def on_response(self, request, response, ctx):
+        pass
+
+pipeline = Pipeline(Forgets(), When("/never/*", Forgets()))
+"""
+
+
+@pytest.fixture
+def explain(tmp_path: Path) -> Any:
+    (tmp_path / "edge.toml").write_text(CONFIG)
+    (tmp_path / "shop.py").write_text(POLICY)
+
+    def run(*arguments: str) -> Any:
+        result = CliRunner().invoke(main, ["explain", str(tmp_path / "edge.toml"), *arguments, "--json"])
+        assert result.exit_code == 0, result.output
+        for module in [name for name in sys.modules if name.startswith("fastedge_policy_0_")]:
+            del sys.modules[module]  # a process of its own runs explain once
+        return json.loads(result.stdout)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        (["http://a/x/../y"], {"status": 400, "by": "the rim", "reason": "dot_segment"}),
+        (["http://a:99999/"], {"status": 400, "by": "the rim", "reason": "host"}),
+        (["http://a/", "-X", "GE T"], {"status": 501, "by": "the rim", "reason": "method"}),
+    ],
+)
+def test_request_that_the_rim_refuses_is_explained_so(explain: Any, arguments: list[str], answer: Any) -> None:
+    assert explain(*arguments)["answer"] == answer
+
+
+def test_fields_that_the_rim_drops_reach_no_stage(explain: Any) -> None:
+    report = explain("http://a/", "-H", "edge-own: 1", "-H", "x_y: 1", "-H", "x-y: 2")
+    assert report["request"]["headers"] == [["host", "a"], ["x-y", "2"]]
+
+
+def test_host_field_stands_for_the_one_of_the_url(explain: Any) -> None:
+    assert explain("http://127.0.0.1:8080/p", "-H", "Host: shop.example")["request"]["url"] == "http://shop.example/p"
+
+
+def test_hook_that_fails_is_listed_with_its_error(explain: Any) -> None:
+    report = explain("http://a/forgets")
+    assert [(row["hook"], row["outcome"]) for row in report["stages"]] == [
+        ("on_request", "error"),
+        ("on_response", "ok"),
+    ]
+    assert report["answer"]["reason"].startswith("Forgets.on_request: returned None")
+
+
+def test_stage_of_a_class_that_ran_elsewhere_is_still_skipped(explain: Any) -> None:
+    assert explain("http://a/")["skipped"] == ["Forgets: its condition does not hold"]
+
+
+def test_broken_url_is_refused_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "edge.toml").write_text('[origins.main]\nservers = ["http://127.0.0.1:9"]\n')
+    result = CliRunner().invoke(main, ["explain", str(tmp_path / "edge.toml"), "http://[::1/"])
+    assert result.exit_code == 2
+    assert "expected a URL" in result.stderr
