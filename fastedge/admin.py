@@ -17,7 +17,8 @@ from fastedge.config.schema import Server
 from fastedge.engine import Engine, Site
 from fastedge.limits import admin_connections_max, listen_backlog
 from fastedge.origin.fetch import OriginSide
-from fastedge.server.connection import ClientConnection, Front
+from fastedge.server.connection import ClientConnection
+from fastedge.server.front import Front
 from fastedge.server.prometheus import CONTENT_TYPE
 from fastedge.server.timers import Timers
 

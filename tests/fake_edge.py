@@ -16,7 +16,8 @@ from fastedge.config.schema import Server as ServerOptions
 from fastedge.engine import Engine, Site
 from fastedge.origin.fetch import OriginConnection, OriginSide
 from fastedge.origin.pool import Pool, Server
-from fastedge.server.connection import ClientConnection, Front
+from fastedge.server.connection import ClientConnection
+from fastedge.server.front import Front
 from fastedge.server.timers import Timers
 
 OPTIONS = SimpleNamespace(

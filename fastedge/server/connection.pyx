@@ -10,28 +10,26 @@ from libc.string cimport memcmp, memcpy, memset
 
 import socket
 import struct
-from email.utils import formatdate
 from functools import partial
 
 from fastedge._core.address cimport parse_address
-from fastedge._core.proxies cimport TrustedProxies
 from fastedge._core.forwarded cimport hop_of, next_forwarded, next_forwarded_for, node_of, text_of
 from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, BodyReader, Framing
 from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport STREAM, Plan, Request, Response, make_response
 from fastedge._core.wire cimport RequestReader, check_partial_head, head_end
-from fastedge._core.writer cimport HeadWriter, chunk, last_chunk
+from fastedge._core.writer cimport chunk, last_chunk
 from fastedge.clock cimport monotonic_us, wall_seconds
-from fastedge.engine cimport FETCH, REPLY, WAIT, Engine, Exchange, plain_answer
+from fastedge.engine cimport FETCH, REPLY, Exchange, plain_answer
 from fastedge.errors import WireError
 from fastedge.limits import (
-    drained_body_bytes_max, inline_body_bytes_max, leading_crlf_max, linger_bytes_max, linger_timeout_ms, pipelined_bytes_max,
-    tunnel_idle_timeout_ms,
+    drained_body_bytes_max, inline_body_bytes_max, leading_crlf_max, linger_bytes_max, pipelined_bytes_max,
 )
-from fastedge.origin.fetch cimport Fetch, FetchListener, OriginSide, unsent_bytes
+from fastedge.origin.fetch cimport Fetch, FetchListener, unsent_bytes
 from fastedge.origin.pool cimport Pool
-from fastedge.server.observer cimport Observer, Traffic
-from fastedge.server.timers cimport Timer, Timers
+from fastedge.server.front cimport Front
+from fastedge.server.observer cimport Traffic
+from fastedge.server.timers cimport Timer
 
 cdef Py_ssize_t INLINE_MAX = inline_body_bytes_max
 cdef Py_ssize_t PIPELINED_MAX = pipelined_bytes_max
@@ -56,54 +54,6 @@ cdef enum TimeOut:
     SEND_TIME
     LINGER_TIME
     TUNNEL_TIME
-
-
-@cython.final
-cdef class Front:
-    """What all client connections of a worker share: the engine, the pools, one reader, one writer, the timers.
-
-    `perform(step, callback)` runs what a Wait asks for; `report(failure)` takes a stage's error; `observer` hears of
-    each finished request. A reload assigns `engine`, `pools` and `trust` anew.
-    """
-
-    def __init__(self, OriginSide origin_side, Timers timers, *, server, perform, report, Observer observer=None):
-        self.origin_side = origin_side
-        self.timers = timers
-        self.perform = perform
-        self.report = report
-        self.observer = observer
-        self.reader = RequestReader()
-        self.writer = HeadWriter()
-        self.connections = set()
-        self.configure(server)
-
-    def configure(self, server):
-        """Takes over the live keys of `[server]`."""
-        cdef bytes cdn_id = server.cdn_id.encode("ascii")
-        self.connections_max = server.connections_max
-        self.request_body_bytes_max = server.request_body_mb_max << 20
-        self.header_queue = self.timers.queue(server.header_timeout_ms)
-        self.idle_queue = self.timers.queue(server.idle_timeout_ms)
-        self.body_queue = self.timers.queue(server.body_timeout_ms)
-        self.send_queue = self.timers.queue(server.send_timeout_ms)
-        self.linger_queue = self.timers.queue(linger_timeout_ms)
-        self.tunnel_queue = self.timers.queue(tunnel_idle_timeout_ms)
-        self.via = b"via: 1.1 %b\r\n" % cdn_id
-        self.cdn_loop = b"cdn-loop: %b\r\n" % cdn_id
-
-    def drain(self):
-        """From now on each connection is closed behind its reply; idle ones at once."""
-        cdef ClientConnection connection
-        self.draining = True
-        for connection in list(self.connections):
-            if connection.state == READY and connection.tail is None:
-                connection.close()
-
-    cdef int refresh_date(self, double now) except -1:
-        if <long> now != self.date_second:
-            self.date_second = <long> now
-            self.date_line = b"date: %b\r\n" % formatdate(self.date_second, usegmt=True).encode("ascii")
-        return 0
 
 
 @cython.final
@@ -227,6 +177,11 @@ cdef class ClientConnection(FetchListener):
         cdef size_t before = self.unsent
         self.unsent = unsent_bytes(self.transport)
         return self.unsent < before
+
+    def close_if_idle(self):
+        """For a worker that drains: between two requests nothing is lost."""
+        if self.state == READY and self.tail is None:
+            self.close()
 
     def close(self):
         """Closes behind what is still to be sent, as long as the client takes it."""

@@ -15,7 +15,8 @@ from fastedge.clock import monotonic
 from fastedge.limits import listen_backlog, metrics_origins_max, stage_errors_logged_a_second_max, tick_ms
 from fastedge.origin.connector import Connector, make_pool
 from fastedge.origin.pool import Pool
-from fastedge.server.connection import ClientConnection, Front
+from fastedge.server.connection import ClientConnection
+from fastedge.server.front import Front
 from fastedge.server.observer import Observer
 from fastedge.server.timers import Timers
 

@@ -1,0 +1,30 @@
+from fastedge._core.proxies cimport TrustedProxies
+from fastedge._core.wire cimport RequestReader
+from fastedge._core.writer cimport HeadWriter
+from fastedge.engine cimport Engine
+from fastedge.origin.fetch cimport OriginSide
+from fastedge.server.observer cimport Observer
+from fastedge.server.timers cimport TimerQueue, Timers
+
+
+cdef class Front:
+    cdef public Engine engine               # a reload swaps these three
+    cdef public dict pools                  # origin → Pool
+    cdef public TrustedProxies trust
+    cdef readonly OriginSide origin_side
+    cdef readonly Timers timers
+    cdef RequestReader reader
+    cdef HeadWriter writer
+    cdef object perform                     # perform(step, callback): runs a Wait's step off the loop
+    cdef object report                      # report(failure): a stage's error, for the error log
+    cdef Observer observer
+    cdef readonly set connections
+    cdef public bint draining
+    cdef public int connections_max
+    cdef public long long request_body_bytes_max
+    cdef TimerQueue header_queue, idle_queue, body_queue, send_queue, linger_queue, tunnel_queue
+    cdef bytes date_line
+    cdef long date_second
+    cdef bytes via, cdn_loop
+
+    cdef int refresh_date(self, double now) except -1
