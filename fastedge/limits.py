@@ -129,6 +129,7 @@ experiment_cookie_max_age_s = 90 * 86_400
 tick_ms = 50  # how exact time-outs are
 listen_backlog = 4096  # connections that wait to be accepted
 stage_errors_logged_a_second_max = 10
+stage_error_chars_max = 500  # of what a stage's exception says
 # --- seeing it: metrics and the access log ---------------------------------------------------------------------------
 metrics_origins_max = 64  # origins with counters of their own; the others share one more set
 log_line_bytes_max = 4096  # PIPE_BUF on Linux: a write of this much to a pipe is never torn

@@ -54,7 +54,7 @@ class Preparation:
             self.prepared = prepare(read_sources(self._descriptor), self.generation)
         except ConfigErrors as errors:
             self.problems = errors.problems
-        except Exception as error:  # a bug of ours must refuse the reload, not leave it without an answer
+        except BaseException as error:  # whatever a policy raises refuses the reload; without a vote it would be done
             traceback.print_exc()
             self.problems = (Problem("", "", f"cannot be prepared: {type(error).__name__}: {error}"),)
         finally:

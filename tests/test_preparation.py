@@ -88,3 +88,10 @@ def test_descriptor_is_closed_in_any_case(descriptor_of: Callable[[str], int]) -
         prepare(descriptor).abort()
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(descriptor)
+
+
+@pytest.mark.parametrize("raised", ["KeyboardInterrupt", "SystemExit(0)", "GeneratorExit"])
+def test_policy_that_raises_what_is_no_exception_is_a_problem(descriptor_of: Callable[[str], int], raised: str) -> None:
+    preparation = prepare(descriptor_of(f"{GOOD}raise {raised}\n"))
+    assert preparation.prepared is None
+    assert preparation.problems

@@ -95,6 +95,7 @@ cdef class ClientConnection(FetchListener):
         if self.state == TUNNEL:
             if not self.write_paused:
                 self.timer.arm(self.front.tunnel_queue, TUNNEL_TIME, monotonic_us())
+            self.bytes_in += len(data)
             self.fetch.send(data)
         elif self.state == LINGERING:
             self.lingered += len(data)
@@ -219,6 +220,7 @@ cdef class ClientConnection(FetchListener):
                     if position < 0:
                         return 0
             if self.state == TUNNEL and position < size:
+                self.bytes_in += size - position
                 self.fetch.send(data[position:])
             elif position < size and self.state <= BUSY:
                 self.tail = data[position:] if position else data
@@ -341,7 +343,10 @@ cdef class ClientConnection(FetchListener):
         cdef Response response = self.exchange.response
         cdef bytes content = response.content if type(response.content) is bytes else b"".join(response.content)
         cdef Framing framing = LENGTH
-        cdef long long length = len(content)
+        cdef long long length
+        if response.code == 205:
+            content = b""       # RFC 9110 §15.3.6
+        length = len(content)
         if response.code == 204 or response.code == 304:
             framing, length = NO_BODY, -1
         elif self.request.method_wire == HEAD:
@@ -631,6 +636,7 @@ cdef class ClientConnection(FetchListener):
         self._write(self.front.writer.informational(101, fields))
         self.timer.arm(self.front.tunnel_queue, TUNNEL_TIME, monotonic_us())
         if self.tail is not None:
+            self.bytes_in += len(self.tail)
             self.fetch.send(self.tail)
             self.tail = None
         if self.held_back:

@@ -6,13 +6,20 @@ It obeys: `start`, `commit` a prepared generation, `drain`. Who tells it so is n
 import asyncio
 import logging
 import socket
+import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastedge._core.metrics import Metrics, extend_origins
 from fastedge.assembly import Prepared
 from fastedge.clock import monotonic
-from fastedge.limits import listen_backlog, metrics_origins_max, stage_errors_logged_a_second_max, tick_ms
+from fastedge.limits import (
+    listen_backlog,
+    metrics_origins_max,
+    stage_error_chars_max,
+    stage_errors_logged_a_second_max,
+    tick_ms,
+)
 from fastedge.origin.connector import Connector, make_pool
 from fastedge.origin.pool import Pool
 from fastedge.server.connection import ClientConnection
@@ -155,4 +162,11 @@ class _StageErrors:
             self._hidden += 1
             return
         self._logged += 1
-        log.error("%s", failure, exc_info=failure.__cause__)
+        frames = traceback.format_tb(failure.__cause__.__traceback__) if failure.__cause__ is not None else []
+        log.error("%s", "\n".join([_printable(str(failure)), *(frame.rstrip() for frame in frames)]))
+
+
+def _printable(text: str) -> str:
+    """An exception may repeat what a client said: one line, no control characters, bounded."""
+    shown = text[:stage_error_chars_max].encode("unicode_escape").decode("ascii")
+    return shown if len(text) <= stage_error_chars_max else f"{shown}…"
