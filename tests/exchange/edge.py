@@ -17,6 +17,7 @@ import uvloop
 from exchange.peer import WAIT_S, Origin, Peer
 from fastedge.assembly import prepare
 from fastedge.config.sources import Sources
+from fastedge.origin import fetch
 from fastedge.origin.fetch import OriginConnection
 from fastedge.server.connection import ClientConnection
 from fastedge.server.worker import Worker
@@ -170,6 +171,6 @@ def _told(context: dict[str, Any]) -> str:
 
 
 def left_behind() -> Iterator[object]:
-    """Connections that outlived their edge."""
+    """Connections and fetches that outlived their edge."""
     gc.collect()
-    return (one for one in gc.get_objects() if type(one) in (ClientConnection, OriginConnection))
+    return (one for one in gc.get_objects() if type(one) in (ClientConnection, OriginConnection, fetch.Fetch))
