@@ -23,6 +23,7 @@ cdef dict _FAILURES = {
     "tls_certificate_error": ORIGIN_FAILED_CONNECT,
     "tls_protocol_error": ORIGIN_FAILED_CONNECT,
     "connection_timeout": ORIGIN_FAILED_TIMEOUT,
+    "connection_write_timeout": ORIGIN_FAILED_TIMEOUT,
     "connection_read_timeout": ORIGIN_FAILED_TIMEOUT,
     "http_response_timeout": ORIGIN_FAILED_TIMEOUT,
     "connection_terminated": ORIGIN_FAILED_RESET,
