@@ -1,4 +1,7 @@
 from typing import final
 
+from fastedge._core.message import Response
+
 @final
-class HeadWriter: ...
+class HeadWriter:
+    def answer(self, response: Response, date: bytes, /) -> bytes: ...
