@@ -1,7 +1,7 @@
 """A small shop: moved pages redirect, Europeans go to the European origin, the checkout is for customers only and
 half of them get the new one."""
 
-from fastedge import CONTINUE, Pipeline
+from fastedge import Pipeline, Response
 from fastedge.stages import Experiment, GeoRoute, JwtAuth, Redirects, When
 
 
@@ -13,19 +13,17 @@ class ShowVariant:
             response.headers["x-checkout"] = ctx.variants["checkout"]
 
 
-class NoInternals:
+class Hidden:
     """The origins' internal pages are nobody's business."""
 
     def on_request(self, request, ctx):
-        if request.path.startswith("/internal"):
-            ctx.plan.target = "/not-found"
-        return CONTINUE
+        return Response.text("There is nothing here.\n", 404)
 
 
 pipeline = Pipeline(
     Redirects(table="moved"),
     GeoRoute({"union:EU": "eu", "GB": "eu", "CH": "eu", "NO": "eu"}, default="us"),
-    NoInternals(),
+    When("/internal/*", Hidden()),
     When(
         "/checkout/*",
         JwtAuth(issuer="https://id.shop.example", audience="shop", keys="shop", forward_claims={"sub": "x-customer"}),

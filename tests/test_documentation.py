@@ -303,4 +303,3 @@ def test_readme_is_short_and_says_what_is_not_there():
     text = (ROOT / "README.md").read_text()
     assert len(text.splitlines()) <= 150
     assert "## Not there yet" in text
-    assert "<!-- numbers -->" in text

@@ -105,7 +105,7 @@ class Policy(Struct, frozen=True, kw_only=True):
 
     file: Annotated[
         FilePath | None,
-        Meta(description="A Python file that defines `pipeline`. Left out: a plain caching reverse proxy."),
+        Meta(description="A Python file that defines `pipeline`. Left out: a plain reverse proxy."),
     ] = None
 
 
