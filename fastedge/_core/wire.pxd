@@ -4,13 +4,21 @@ from fastedge._core.llhttp cimport HeadParser
 from fastedge._core.message cimport Request
 
 
+cdef struct Options:
+    # what the Connection fields of a head ask for
+    bint closes
+    bint keeps
+    bint upgrades
+
+
 cdef class RequestReader:
     cdef HeadParser parser
     cdef Fields fields
     cdef bytes host
     cdef int hosts, lengths, codings, problem_status
     cdef str problem
-    cdef bint closes, keeps, upgrades, has_upgrade, is_10
+    cdef Options said
+    cdef bint is_10
     # what the last head said, beside the Request itself
     cdef readonly Framing framing
     cdef readonly long long content_length
@@ -24,7 +32,6 @@ cdef class RequestReader:
     cdef int _on(self, FieldName name, bytes value) except -1
     cdef int _feed(self, bytes head) except -1
     cdef _reset(self, int minor)
-    cdef _connection(self, bytes value)
     cdef tuple _authority(self)
     cdef tuple _other_form(self, bytes method, bytes target, bytes authority, bytes host, bint secure)
     cdef int _frame(self) except -1
@@ -36,7 +43,7 @@ cdef class ResponseReader:
     cdef Fields fields
     cdef int lengths, codings
     cdef str problem
-    cdef bint closes, keeps
+    cdef Options said
     cdef readonly int status
     cdef readonly int minor
     cdef readonly Framing framing
@@ -48,7 +55,6 @@ cdef class ResponseReader:
     cdef Fields read(self, bytes head, bint to_head)
     cdef int _feed(self, bytes head) except -1
     cdef int _on(self, FieldName name, bytes value) except -1
-    cdef _connection(self, bytes value)
     cdef int _status_line(self, bytes head) except -1
     cdef int _frame(self, bint to_head) except -1
 

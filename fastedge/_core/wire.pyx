@@ -128,7 +128,7 @@ cdef class RequestReader:
         self.problem = None
         self.hosts = self.lengths = self.codings = 0
         self.content_length = 0
-        self.closes = self.keeps = self.upgrades = self.has_upgrade = False
+        self.said.closes = self.said.keeps = self.said.upgrades = False
         self.expects_continue = self.accepts_trailers = False
         self.is_10 = minor == 0
 
@@ -176,7 +176,7 @@ cdef class RequestReader:
             if value.lower() != b"chunked":
                 self._refuse(501 if _is_decodable_by_others(value) else 400, "transfer_coding")
         elif name.id == CONNECTION:
-            self._connection(value)
+            self.nominated = _connection_options(value, &self.said, self.nominated)
         elif name.id == EXPECT:
             if value.lower() == b"100-continue":
                 self.expects_continue = not self.is_10
@@ -187,18 +187,6 @@ cdef class RequestReader:
         elif name.id == TE:
             self.accepts_trailers |= b"trailers" in [member.strip(b" \t") for member in value.lower().split(b",")]
         return 0
-
-    cdef _connection(self, bytes value):
-        for option in value.lower().split(b","):
-            option = option.strip(b" \t")
-            if option == b"close":
-                self.closes = True
-            elif option == b"keep-alive":
-                self.keeps = True
-            elif option == b"upgrade":
-                self.upgrades = True
-            elif option:
-                self.nominated = _nominate(self.nominated, option)
 
     cdef int _frame(self) except -1:
         """How the body is delimited (RFC 9112 §6.3), and whether the connection stays."""
@@ -212,8 +200,8 @@ cdef class RequestReader:
             if self.is_10:
                 raise WireError(400, "transfer_encoding_in_http_1_0")
         self.framing = CHUNKED if self.codings else LENGTH if self.lengths and self.content_length else NO_BODY
-        self.keep_alive = not self.closes and (self.keeps or not self.is_10)
-        if not self.upgrades or self.is_10 or (self.upgrade is not None and self.upgrade.lower().startswith(b"h2c")):
+        self.keep_alive = not self.said.closes and (self.said.keeps or not self.is_10)
+        if not self.said.upgrades or self.is_10 or (self.upgrade is not None and self.upgrade.lower().startswith(b"h2c")):
             self.upgrade = None
         return 0
 
@@ -375,6 +363,21 @@ cdef long long _length(bytes value) noexcept:
     return length
 
 
+cdef list _connection_options(bytes value, Options* said, list nominated):
+    """Reads a Connection field (RFC 9110 §7.6.1): sets in `said` what it asks for, gives the fields that it names too."""
+    for option in value.lower().split(b","):
+        option = option.strip(b" \t")
+        if option == b"close":
+            said.closes = True
+        elif option == b"keep-alive":
+            said.keeps = True
+        elif option == b"upgrade":
+            said.upgrades = True
+        elif option:
+            nominated = _nominate(nominated, option)
+    return nominated
+
+
 cdef list _nominate(list names, bytes option):
     if names is None:
         names = []
@@ -405,7 +408,7 @@ cdef class ResponseReader:
         self.problem = None
         self.lengths = self.codings = 0
         self.content_length = 0
-        self.closes = self.keeps = False
+        self.said.closes = self.said.keeps = self.said.upgrades = False
         self._feed(head)
         if self.problem is not None:
             raise WireError(502, self.problem)
@@ -455,25 +458,15 @@ cdef class ResponseReader:
             if value.lower() != b"chunked":
                 self.problem = "transfer_coding"
         elif name.id == CONNECTION:
-            self._connection(value)
+            self.nominated = _connection_options(value, &self.said, self.nominated)
         elif name.id == UPGRADE:
             self.upgrade = value
         return 0
 
-    cdef _connection(self, bytes value):
-        for option in value.lower().split(b","):
-            option = option.strip(b" \t")
-            if option == b"close":
-                self.closes = True
-            elif option == b"keep-alive":
-                self.keeps = True
-            elif option and option != b"upgrade":
-                self.nominated = _nominate(self.nominated, option)
-
     cdef int _frame(self, bint to_head) except -1:
         if self.lengths > 1 or self.codings > 1 or (self.lengths and self.codings) or (self.codings and self.minor == 0):
             raise WireError(502, "ambiguous_framing")
-        self.keep_alive = not self.closes and (self.keeps or self.minor == 1)
+        self.keep_alive = not self.said.closes and (self.said.keeps or self.minor == 1)
         if to_head or self.status < 200 or self.status == 204 or self.status == 304:
             self.framing = NO_BODY
         elif self.codings:
