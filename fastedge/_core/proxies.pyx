@@ -9,7 +9,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.string cimport memcmp, memcpy
 
 from fastedge._core.address cimport sixteen
-from fastedge._core.fields cimport FORWARDED, X_FORWARDED_FOR, X_FORWARDED_PROTO, FieldName, Fields
+from fastedge._core.fields cimport FORWARDED, X_FORWARDED_FOR, X_FORWARDED_PROTO, Fields
 from fastedge._core.forwarded cimport (
     ADDRESS, BROKEN, HIDDEN, HTTPS, NO_PROTO, NOTHING, OTHER_PROTO, Element, Node, Proto, element_node, element_proto,
     last_proto, next_element, next_entry, parse_node,
@@ -205,8 +205,8 @@ def _spans(text):
         right = address_text(first.to_bytes(16))
         length = prefix - 96 if bits == 128 and "." in right else prefix
         raise ConfigError(f"trusted_proxies: {text!r} has bits set behind its prefix; the network is '{right}/{length}'")
-    if first < _MAPPED_FIRST and last > _MAPPED_LAST:
-        return [(first, _MAPPED_FIRST - 1), (_MAPPED_LAST + 1, last)]
+    if first < _MAPPED_FIRST and last >= _MAPPED_LAST:
+        return [(first, _MAPPED_FIRST - 1)] + ([(_MAPPED_LAST + 1, last)] if last > _MAPPED_LAST else [])
     return [(first, last)]
 
 

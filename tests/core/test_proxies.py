@@ -69,6 +69,12 @@ def test_trusts_what_the_networks_hold(trusted, probes):
             assert proxies.is_trusted(packed) == holds
 
 
+def test_ipv6_network_that_ends_where_ipv4_ends_trusts_no_ipv4():
+    proxies = TrustedProxies(["::/80"])
+    assert not proxies.is_trusted(pack_address("203.0.113.7"))
+    assert proxies.is_trusted(pack_address("::7"))
+
+
 def test_trusts_nobody_by_default():
     assert not TrustedProxies().is_trusted(pack_address("127.0.0.1"))
     assert not TrustedProxies().is_trusted(UNIX)
