@@ -8,7 +8,7 @@ cimport cython
 from http import HTTPStatus
 
 from fastedge._core.fields cimport CDN_LOOP, FieldName, Fields, intern_text, known
-from fastedge._core.message cimport Context, Plan, Request, Response, make_context, make_response
+from fastedge._core.message cimport Plan, Request, Response, make_context, make_response
 from fastedge._core.pipeline cimport CONTINUE_, BoundPipeline, Wait
 from fastedge._core.pipeline import HookFailure
 from fastedge.errors import StageError

@@ -26,8 +26,6 @@ drained_body_bytes_max = 64 * 1024  # of an unread body that is read on for the 
 tunnel_idle_timeout_ms = 3_600_000  # without a byte in either direction of an upgraded connection
 
 # --- bodies in flight ------------------------------------------------------------------------------------------------
-body_buffer_bytes_max = 256 * 1024  # on either side of a proxied body before its source is paused
-
 inline_body_bytes_max = 32 * 1024  # a body that is copied behind its head, to leave in one write
 
 # --- origins ---------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ A condition looks at the request alone, so that its answer holds for the whole o
 cimport cython
 from libc.string cimport memcmp
 
-from fastedge._core.fields cimport FieldName, Fields, intern_text, is_forgeable, value_to_wire
+from fastedge._core.fields cimport FieldName, intern_text, is_forgeable, value_to_wire
 from fastedge._core.message cimport Request, normal_path
 from fastedge.errors import ConfigError
 

@@ -5,7 +5,7 @@ Nothing here does I/O or knows what time it is.
 """
 
 cimport cython
-from libc.string cimport memchr, memcpy
+from libc.string cimport memcpy
 
 from types import MappingProxyType
 from urllib.parse import unquote_to_bytes

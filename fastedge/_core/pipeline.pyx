@@ -10,7 +10,6 @@ import inspect
 
 from fastedge._core.condition cimport Condition
 from fastedge._core.condition import Match
-from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport Context, Request, Response, make_response
 from fastedge.errors import ConfigError, StageError
 from fastedge.limits import conditions_max, stages_max

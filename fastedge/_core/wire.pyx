@@ -11,7 +11,7 @@ from libc.string cimport memchr, memcmp
 from urllib.parse import unquote_to_bytes
 
 from fastedge._core.address cimport parse_address
-from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, Framing
+from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE
 from fastedge._core.fields cimport (
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, OTHER, OWN, RULED, TE, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_span,
     intern_wire, is_forgeable,

@@ -11,7 +11,7 @@ from libc.string cimport memcpy
 
 from http import HTTPStatus
 
-from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, Framing
+from fastedge._core.body cimport CHUNKED, LENGTH, Framing
 from fastedge._core.fields cimport (
     CONTENT_LENGTH, DATE, EXPECT, HOP_BY_HOP, OTHER, REWRITTEN, UPGRADE, FieldName, Fields,
 )

@@ -6,7 +6,7 @@ out of turn is never used again.
 
 cimport cython
 
-from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, BodyReader, Framing
+from fastedge._core.body cimport LENGTH, UNTIL_CLOSE, BodyReader, Framing
 from fastedge._core.fields cimport Fields
 from fastedge._core.wire cimport ResponseReader, head_end
 from fastedge.clock cimport monotonic_us

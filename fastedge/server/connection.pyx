@@ -6,7 +6,7 @@ sends behind one that is not answered yet waits, bounded. Whatever cannot be und
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memset
 
 import socket
 import struct
