@@ -40,6 +40,21 @@ origin_breaker_open_ms = 5_000
 origin_attempts_max = 3  # connections tried for one request
 replay_bytes_max = 64 * 1024  # of a request's body, kept until it is sure that it need not be sent again
 
+# --- the cache (RFC 9111) --------------------------------------------------------------------------------------------
+cache_ttl_s_max = 10 * 365 * 86_400  # a longer freshness lifetime is taken for this one
+cache_variants_max = 64  # stored responses under one key that Vary tells apart
+cache_vary_fields_max = 16  # names in one Vary; more are not stored
+cache_tags_max = 128  # of one response; the rest is a response that is not stored
+cache_tag_bytes_max = 1024
+cache_collapse_wait_ms = 5_000  # how long a request waits for the head of a fetch that another one has started
+cache_uncollapsed_s = 120  # for how long requests do not wait for a key whose last answer was not for sharing
+cache_uncollapsed_keys_max = 16_384  # such keys that a worker remembers
+cache_window_bytes_max = 1024 * 1024  # of a body that is not stored, held for the slowest of those who share its fetch
+cache_memory_share = 8  # a stored body is at most one such part of cache.memory_mb
+cache_purge_cells = 1 << 20  # of the table of purges: two names that share a cell are purged together
+cache_purge_prefixes_max = 1024  # prefixes remembered one by one; older ones become a purge of everything before them
+cache_purge_request_items_max = 1024  # names in one POST /v1/purge
+
 # --- policies --------------------------------------------------------------------------------------------------------
 stages_max = 256
 conditions_max = 64

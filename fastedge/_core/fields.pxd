@@ -28,6 +28,35 @@ cdef enum FieldId:
     AGE
     CACHE_STATUS
     PROXY_STATUS
+    # caching and conditions (RFC 9111, 9110 §13–14, 9213, 9875)
+    CACHE_CONTROL
+    PRAGMA
+    EXPIRES
+    ETAG
+    LAST_MODIFIED
+    VARY
+    IF_MATCH
+    IF_NONE_MATCH
+    IF_MODIFIED_SINCE
+    IF_UNMODIFIED_SINCE
+    IF_RANGE
+    RANGE
+    ACCEPT_RANGES
+    CONTENT_RANGE
+    CONTENT_TYPE
+    CONTENT_ENCODING
+    CONTENT_LOCATION
+    LOCATION
+    ACCEPT_ENCODING
+    WARNING
+    CDN_CACHE_CONTROL
+    EDGE_CACHE_CONTROL      # our own target (RFC 9213): from origins only
+    SURROGATE_CONTROL
+    CACHE_GROUPS
+    CACHE_GROUP_INVALIDATION
+    CACHE_TAG
+    SURROGATE_KEY
+    XKEY
 
 cdef enum FieldTrait:
     HOP_BY_HOP = 1      # RFC 9110 §7.6.1
@@ -61,10 +90,14 @@ cdef class Fields:
     cdef Py_ssize_t room
     cdef Line inline_lines[LINES_INLINE]
     cdef bytes head         # what the spans point into
+    cdef unsigned long long seen    # bit i: a line whose name has identifier i may be there; unset: none is
     cdef bint frozen
 
     cdef inline FieldName name_at(self, Py_ssize_t i):
         return <FieldName> self.lines[i].name
+
+    cdef inline bint may_have(self, int field_id) noexcept:
+        return (self.seen >> field_id) & 1
 
     cdef bytes value_at(self, Py_ssize_t i)
     cdef int append(self, FieldName name, bytes value) except -1

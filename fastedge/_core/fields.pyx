@@ -43,14 +43,35 @@ _TABLE = (
     (AGE, b"age", NOT_IN_TRAILER),
     (CACHE_STATUS, b"cache-status", NOT_IN_TRAILER),
     (PROXY_STATUS, b"proxy-status", NOT_IN_TRAILER),
-    (OTHER, b"cache-control", NOT_IN_TRAILER),
-    (OTHER, b"content-encoding", NOT_IN_TRAILER),
-    (OTHER, b"content-range", NOT_IN_TRAILER),
-    (OTHER, b"content-type", NOT_IN_TRAILER),
-    (OTHER, b"location", NOT_IN_TRAILER),
+    (CACHE_CONTROL, b"cache-control", NOT_IN_TRAILER),
+    (PRAGMA, b"pragma", NOT_IN_TRAILER),
+    (EXPIRES, b"expires", NOT_IN_TRAILER),
+    (ETAG, b"etag", 0),
+    (LAST_MODIFIED, b"last-modified", NOT_IN_TRAILER),
+    (VARY, b"vary", NOT_IN_TRAILER),
+    (IF_MATCH, b"if-match", NOT_IN_TRAILER),
+    (IF_NONE_MATCH, b"if-none-match", NOT_IN_TRAILER),
+    (IF_MODIFIED_SINCE, b"if-modified-since", NOT_IN_TRAILER),
+    (IF_UNMODIFIED_SINCE, b"if-unmodified-since", NOT_IN_TRAILER),
+    (IF_RANGE, b"if-range", NOT_IN_TRAILER),
+    (RANGE, b"range", NOT_IN_TRAILER),
+    (ACCEPT_RANGES, b"accept-ranges", NOT_IN_TRAILER),
+    (CONTENT_RANGE, b"content-range", NOT_IN_TRAILER),
+    (CONTENT_TYPE, b"content-type", NOT_IN_TRAILER),
+    (CONTENT_ENCODING, b"content-encoding", NOT_IN_TRAILER),
+    (CONTENT_LOCATION, b"content-location", NOT_IN_TRAILER),
+    (LOCATION, b"location", NOT_IN_TRAILER),
+    (ACCEPT_ENCODING, b"accept-encoding", NOT_IN_TRAILER),
+    (WARNING, b"warning", NOT_IN_TRAILER),
+    (CDN_CACHE_CONTROL, b"cdn-cache-control", NOT_IN_TRAILER),
+    (EDGE_CACHE_CONTROL, b"edge-cache-control", HOP_BY_HOP | NOT_IN_TRAILER),
+    (SURROGATE_CONTROL, b"surrogate-control", HOP_BY_HOP | NOT_IN_TRAILER),
+    (CACHE_GROUPS, b"cache-groups", NOT_IN_TRAILER),
+    (CACHE_GROUP_INVALIDATION, b"cache-group-invalidation", NOT_IN_TRAILER),
+    (CACHE_TAG, b"cache-tag", NOT_IN_TRAILER),
+    (SURROGATE_KEY, b"surrogate-key", NOT_IN_TRAILER),
+    (XKEY, b"xkey", NOT_IN_TRAILER),
     (OTHER, b"max-forwards", NOT_IN_TRAILER),
-    (OTHER, b"range", NOT_IN_TRAILER),
-    (OTHER, b"vary", NOT_IN_TRAILER),
     (OTHER, b"www-authenticate", NOT_IN_TRAILER),
 )
 
@@ -267,6 +288,7 @@ cdef class Fields:
         line.size = size
         line.value = NULL
         self.total += 1
+        self.seen |= <unsigned long long> 1 << name.id
         return 0
 
     cdef int grow(self) except -1:

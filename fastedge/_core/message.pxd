@@ -28,7 +28,14 @@ cdef class Plan:
     cdef str origin_name
     cdef bytes target_wire
     cdef str cache_mode
-    cdef object ttl
+    cdef object ttl                     # float seconds, whatever the origin says; None: as it says
+    cdef object default_ttl             # float seconds where the origin says nothing; None: heuristic (RFC 9111 §4.2.2)
+    cdef object stale_while_revalidate  # float seconds in place of what the origin says (RFC 5861); None: as it says
+    cdef object stale_if_error
+    cdef tuple status_ttls              # of (first status, last status, float seconds), the first that fits; or None
+    cdef tuple tags                     # of bytes, or None
+    cdef bint ignores_request           # the client's Cache-Control and Pragma do not reach past a stored response
+    cdef bint ignores_cookies           # a Cookie that reaches the origin is no reason not to store
     cdef list edits         # of OriginField; only ever appended to
     cdef list key_parts     # of (bytes name, bytes value); only ever appended to
     cdef str unstorable     # the first reason, or None
@@ -38,6 +45,7 @@ cdef class Plan:
     cdef int part(self, bytes name, bytes value) except -1
     cdef int keep_private(self, str reason) except -1
     cdef int _check_open(self, str what) except -1
+    cdef int tag(self, bytes name) except -1
     cdef tuple checkpoint(self)
     cdef int rollback(self, tuple checkpoint) except -1
 

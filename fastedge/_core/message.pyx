@@ -18,10 +18,11 @@ from fastedge._core.fields cimport COOKIE, Line, FieldName, Fields, intern_text,
 from fastedge._core.address import pack_address
 from fastedge._core.geotable cimport GeoTable
 from fastedge.errors import StageError
-from fastedge.limits import target_bytes_max
+from fastedge.limits import cache_ttl_s_max, target_bytes_max
 
 _NOTHING = MappingProxyType({})
 _CACHE_MODES = ("default", "bypass")
+cdef object TTL_MAX = cache_ttl_s_max
 _METHODS = {name.encode(): name for name in (
     "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT",
 )}
@@ -244,9 +245,42 @@ cdef class Plan:
     @ttl_s.setter
     def ttl_s(self, seconds):
         self._check_open("ttl_s")
-        if seconds is not None and not seconds >= 0:
-            raise StageError(f"plan.ttl_s is a number of seconds, not {seconds!r}")
-        self.ttl = None if seconds is None else float(seconds)
+        self.ttl = _seconds("ttl_s", seconds)
+
+    @property
+    def default_ttl_s(self):
+        """Seconds that an answer stays fresh of which the origin says nothing; None: a tenth of its age at most."""
+        return self.default_ttl
+
+    @default_ttl_s.setter
+    def default_ttl_s(self, seconds):
+        self._check_open("default_ttl_s")
+        self.default_ttl = _seconds("default_ttl_s", seconds)
+
+    @property
+    def stale_while_revalidate_s(self):
+        """Seconds for which a stale answer is sent while it is being refreshed (RFC 5861 §3); None: as the origin said."""
+        return self.stale_while_revalidate
+
+    @stale_while_revalidate_s.setter
+    def stale_while_revalidate_s(self, seconds):
+        self._check_open("stale_while_revalidate_s")
+        self.stale_while_revalidate = _seconds("stale_while_revalidate_s", seconds)
+
+    @property
+    def stale_if_error_s(self):
+        """Seconds for which a stale answer stands in for an origin that fails (RFC 5861 §4); None: as the origin said."""
+        return self.stale_if_error
+
+    @stale_if_error_s.setter
+    def stale_if_error_s(self, seconds):
+        self._check_open("stale_if_error_s")
+        self.stale_if_error = _seconds("stale_if_error_s", seconds)
+
+    def add_tag(self, str name not None):
+        """What is stored can be purged by this name too."""
+        self._check_open("add_tag")
+        self.tag(name.encode())
 
     @property
     def is_storable(self):
@@ -313,14 +347,22 @@ cdef class Plan:
             self.unstorable = reason
         return 0
 
+    cdef int tag(self, bytes name) except -1:
+        self.tags = (name,) if self.tags is None else (*self.tags, name)
+        return 0
+
     cdef tuple checkpoint(self):
         return (
-            self.origin_name, self.target_wire, self.cache_mode, self.ttl, self.unstorable, len(self.edits), len(self.key_parts)
+            self.origin_name, self.target_wire, self.cache_mode, self.ttl, self.default_ttl, self.stale_while_revalidate,
+            self.stale_if_error, self.tags, self.unstorable, len(self.edits), len(self.key_parts),
         )
 
     cdef int rollback(self, tuple checkpoint) except -1:
         cdef Py_ssize_t edits, parts
-        self.origin_name, self.target_wire, self.cache_mode, self.ttl, self.unstorable, edits, parts = checkpoint
+        (
+            self.origin_name, self.target_wire, self.cache_mode, self.ttl, self.default_ttl, self.stale_while_revalidate,
+            self.stale_if_error, self.tags, self.unstorable, edits, parts,
+        ) = checkpoint
         del self.edits[edits:]
         del self.key_parts[parts:]
         return 0
@@ -329,6 +371,14 @@ cdef class Plan:
         if self.frozen:
             raise StageError(f"the cache key is fixed: plan.{what} cannot change any more")
         return 0
+
+
+cdef object _seconds(str name, object seconds):
+    if seconds is None:
+        return None
+    if not 0 <= seconds <= TTL_MAX:
+        raise StageError(f"plan.{name} is a number of seconds from 0 to {TTL_MAX}, not {seconds!r}")
+    return float(seconds)
 
 
 cdef bytes _origin_form(object value):

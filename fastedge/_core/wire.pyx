@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 from fastedge._core.address cimport parse_address
 from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE
 from fastedge._core.fields cimport (
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, OTHER, OWN, RULED, TE, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_span,
+    CONNECTION, CONTENT_LENGTH, EDGE_CACHE_CONTROL, EXPECT, HOST, OTHER, OWN, RULED, TE, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_span,
     intern_wire, is_forgeable,
 )
 from fastedge._core.llhttp cimport HeadParser, Span
@@ -146,10 +146,9 @@ cdef class RequestReader:
         for i in range(parser.count):
             name = intern_span(parser.names[i].at, parser.names[i].size)
             value = &parser.values[i]
-            if name.id == OTHER:
-                if is_forgeable(name):
-                    continue
-            elif name.id <= RULED:
+            if is_forgeable(name):
+                continue
+            if OTHER < name.id <= RULED:
                 self._on(name, value.at[:value.size])
             self.fields.append_span(name, value.at, value.size)
         return 0
@@ -439,10 +438,9 @@ cdef class ResponseReader:
         for i in range(parser.count):
             name = intern_span(parser.names[i].at, parser.names[i].size)
             value = &parser.values[i]
-            if name.id == OTHER:
-                if name.traits & OWN:
-                    continue
-            elif name.id <= RULED:
+            if name.traits & OWN and name.id != EDGE_CACHE_CONTROL:
+                continue
+            if OTHER < name.id <= RULED:
                 self._on(name, value.at[:value.size])
             self.fields.append_span(name, value.at, value.size)
         return 0
