@@ -1,11 +1,19 @@
+from libc.stdint cimport uint64_t
+
 from fastedge._core.fields cimport Fields
+from fastedge._core.key cimport KeyHash
 from fastedge._core.message cimport Context, Request, Response
 from fastedge._core.pipeline cimport BoundPipeline, Wait
+from fastedge._core.purges cimport Purged, Purges
+from fastedge._core.store cimport MemoryStore, Stored
+from fastedge.caching.answer cimport Part
+from fastedge.caching.storing cimport Assessment
 
 cdef enum Step:
     REPLY = 1   # send `exchange.response`
-    FETCH       # ask `exchange.ctx.plan.origin`, then `fetched` or `failed`
+    FETCH       # ask `exchange.ctx.plan.origin` for this client alone, then `fetched` or `failed`
     WAIT        # perform `exchange.wait.step`, then `resume`
+    SHARE       # join who fetches `exchange.key` already; else `lead`, and fetch it for all who come
 
 
 cdef class Site:
@@ -24,7 +32,7 @@ cdef class Engine:
     cdef readonly object generation
 
     cdef Site site_of(self, bytes host)
-    cdef Exchange open(self, Request request, double now, const unsigned char* client)
+    cdef Exchange open(self, Request request, double now, long long now_us, const unsigned char* client, MemoryStore store, Purges purges)
 
 
 cdef class Exchange:
@@ -36,13 +44,50 @@ cdef class Exchange:
     cdef readonly Wait wait
     cdef readonly str error             # for the log: what went wrong and whose fault it is
     cdef readonly object failure        # the HookFailure that made it a 500, or None
+    # the cache
+    cdef MemoryStore store              # None: nothing is stored
+    cdef Purges purges
+    cdef long long now_us
+    cdef readonly bytes key             # None as long as no store is asked
+    cdef KeyHash hash
+    cdef uint64_t born                  # Purges.now() before the origin is asked
+    cdef readonly Stored stored         # what the answer comes from, or what is validated
+    cdef readonly bint refreshes        # the answer is stale: it is to be refreshed beside
+    cdef readonly long long age_s       # of what is answered from `stored`; -1: the origin has just answered
+    cdef str forwarded                  # why the origin was asked (RFC 9211 §2.2), or None
+    cdef int origin_status              # what it said, where that is not what the client gets; else 0
+    cdef Part part                      # of the stored body, where the reply is a part of it
+    cdef list gone                      # purge names that an unsafe method has invalidated, or None
+    cdef bint collapsed                 # somebody else's fetch answered
+    cdef bint kept                      # what came is being stored
 
     cdef Step start(self) except *
     cdef Step resume(self, object answer) except *
+    cdef Step look(self) except *
+    cdef Step lead(self) except *
+    cdef Step alone(self, str reason) except *
+    cdef bint leads_refresh(self) except -1
+    cdef int origin_answered(self, Response response) except -1
     cdef Step fetched(self, Response response) except *
     cdef Step failed(self, int status, str error) except *
+    cdef Step reply_with(self, Response response) except *
+    cdef Step broken(self, object failure) except *
+    cdef list validators(self)
+    cdef Step reply_stored(self, Stored stored, str outcome, object content) except *
+    cdef bint may_stand_in(self, Stored stored) except -1
+    cdef bytes cache_lines(self)
+    cdef Stored stored_of(self, Assessment assessment, int status, Fields fields, list nominated, long long received_us, double received_s)
+    cdef bint asks_for_less(self) noexcept
     cdef Step _decide(self, Py_ssize_t position) except *
-    cdef Step _plan_fetch(self) except *
+    cdef Step _planned(self) except *
+    cdef Step _miss(self, str forwarded) except *
+    cdef Step _past(self, str forwarded, str reason, str outcome) except *
+    cdef Step _to_origin(self) except *
+    cdef Step _ask(self, Step step) except *
+    cdef Purged _purged(self, Stored stored) except *
+    cdef int _learn(self, Response response) except -1
+    cdef int _freshen_by_head(self, Response response) except -1
+    cdef Stored _variant(self, Stored first) except *
     cdef Step _answer(self, Response response) except *
     cdef Step _reply(self, Response response) except *
     cdef int _culprit(self, object failure) except -1

@@ -1,21 +1,46 @@
 """One request's life as data: what happened goes in, what to do next comes out. No clock, no socket, no concrete stage.
 
-    start → REPLY · FETCH → fetched | failed → REPLY · WAIT → resume → …
+    start → REPLY · FETCH · SHARE → fetched | failed → REPLY · WAIT → resume → …
+
+Between the request hooks and the origin stands the store: `look` answers from it, or says what to ask for and why.
 """
 
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.stdint cimport uint64_t
 
 from http import HTTPStatus
 
-from fastedge._core.fields cimport CDN_LOOP, FieldName, Fields, intern_text, known
+from fastedge._core.fields cimport (
+    CDN_LOOP, CONTENT_LENGTH, ETAG, EXPECT, LAST_MODIFIED, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_text, known,
+)
+from fastedge._core.key cimport hash_of, key_of, url_span
 from fastedge._core.message cimport Plan, Request, Response, make_context, make_response
 from fastedge._core.pipeline cimport CONTINUE_, BoundPipeline, Wait
 from fastedge._core.pipeline import HookFailure
+from fastedge._core.purges cimport HARD, KEPT, SOFTLY, Purged, Purges
+from fastedge._core.store cimport HAS_ETAG, HAS_LAST_MODIFIED, MemoryStore, Stored, age_s, new_stored, set_names
+from fastedge._core.storedhead cimport fields_of, head_of, head_value
+from fastedge.caching.answer cimport ASKS_FOR_LESS, answer_of
+from fastedge.caching.invalidation cimport invalidated
+from fastedge.caching.reuse cimport FRESH, REFRESH, VALIDATE, Use, forbids_store, may_stand_in, only_if_cached, use_of
+from fastedge.caching.status cimport forward_lines, hit_lines
+from fastedge.caching.storing cimport Assessment, assess
+from fastedge.caching.validation cimport agrees, conditions_of, freshened
+from fastedge.caching.vary cimport matches
 from fastedge.errors import StageError
 
 cdef FieldName _CDN_LOOP = known(CDN_LOOP)
+cdef FieldName _ETAG = known(ETAG)
+cdef FieldName _LAST_MODIFIED = known(LAST_MODIFIED)
 cdef FieldName _CONTENT_TYPE = intern_text("content-type")
 cdef FieldName _PROXY_STATUS = intern_text("proxy-status")
+cdef bytes _GET = b"GET"
+cdef bytes _HEAD = b"HEAD"
+cdef frozenset _SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))       # RFC 9110 §9.2.1
+cdef unsigned long long HAS_MORE_THAN_A_HEAD = (
+    1ULL << CONTENT_LENGTH | 1ULL << TRANSFER_ENCODING | 1ULL << UPGRADE | 1ULL << EXPECT
+)
 
 
 @cython.final
@@ -56,9 +81,9 @@ cdef class Engine:
         found = [*self.exact.values(), *(site for _, site in self.suffixes), self.catch_all]
         return list(dict.fromkeys(site for site in found if site is not None))
 
-    def begin(self, Request request, double now, bytes client):
+    def begin(self, Request request, double now, bytes client, MemoryStore store=None, Purges purges=None):
         """The Python face of `open`: `client` is packed in 16 bytes. None for a host that no site claims."""
-        return self.open(request, now, client)
+        return self.open(request, now, <long long> (now * 1e6), client, store, purges)
 
     cdef Site site_of(self, bytes host):
         cdef object found = self.exact.get(host)
@@ -68,7 +93,10 @@ cdef class Engine:
                     return <Site> site
         return self.catch_all if found is None else <Site> found
 
-    cdef Exchange open(self, Request request, double now, const unsigned char* client):
+    cdef Exchange open(
+        self, Request request, double now, long long now_us, const unsigned char* client, MemoryStore store, Purges purges
+    ):
+        """`now` is the wall clock's, `now_us` the monotonic one's; without a store nothing is looked up or stored."""
         cdef Site site = self.catch_all if not self.exact and not self.suffixes else self.site_of(request.host_wire)
         cdef Exchange exchange
         if site is None:
@@ -77,6 +105,9 @@ cdef class Engine:
         exchange.engine = self
         exchange.site = site
         exchange.request = request
+        exchange.store = store
+        exchange.purges = purges
+        exchange.now_us = now_us
         exchange.ctx = make_context(now, client, self.geo, site.origin, request.target_wire)
         return exchange
 
@@ -110,19 +141,144 @@ cdef class Exchange:
             return self._decide(wait.position + 1)
         return self._answer(<Response> verdict)
 
-    cdef Step fetched(self, Response response) except *:
-        """An origin's response head, its body still streaming."""
+    cdef Step look(self) except *:
+        """Answers from the store, or says why the origin has to be asked."""
+        cdef Stored stored
+        cdef Purged purged
+        cdef Use use
+        cdef double age
+        if self.key is None:
+            self.key = key_of(self.request, self.ctx.plan)
+            self.hash = hash_of(self.key)
+        self.born = self.purges.now()
+        stored = self.store.find(self.hash.high, self.hash.low, PyBytes_AS_STRING(self.key), len(self.key))
+        if stored is None:
+            return self._miss("uri-miss")
+        stored = self._variant(stored)
+        if stored is None:
+            return self._miss("vary-miss")
+        purged = self._purged(stored)
+        if purged == HARD:
+            self.store.drop(stored)
+            return self._miss("uri-miss")
+        age = age_s(stored, self.now_us)
+        use = use_of(stored, age, self.request, self.ctx.plan, purged == SOFTLY)
+        if use != VALIDATE:
+            self.store.touch(stored)
+            self.refreshes = use == REFRESH
+            return self.reply_stored(stored, "HIT" if use == FRESH else "UPDATING", stored.body)
+        self.stored = stored
+        self.forwarded = "request" if age < stored.lifetime_s and purged == KEPT else "stale"
+        self.ctx.cache = "EXPIRED"
+        return self._to_origin()
+
+    cdef Step lead(self) except *:
+        """The first to ask: the fetch is for all who come meanwhile."""
+        return self._ask(SHARE)
+
+    cdef Step alone(self, str reason) except *:
+        """What the origin says is not for sharing: a fetch for this client alone."""
+        self.ctx.cache_reason = reason
+        return self._ask(FETCH)
+
+    cdef bint leads_refresh(self) except -1:
+        """Whether the origin is to be asked to refresh what has just been sent stale."""
+        try:
+            return self.site.pipeline.run_origin_request(self.request, self.ctx) is CONTINUE_
+        except Exception as error:
+            self._culprit(error)
+            return False
+
+    cdef int origin_answered(self, Response response) except -1:
+        """Runs the origin response hooks: 1 if one has failed, which is said in `failure`."""
         try:
             self.site.pipeline.run_origin_response(self.request, response, self.ctx)
         except Exception as error:
             self._culprit(error)
-            response = plain_answer(500, None)
+            return 1
+        return 0
+
+    cdef Step fetched(self, Response response) except *:
+        """An origin's response head to this client alone, its body still streaming."""
+        if self.origin_answered(response):
+            return self._reply(plain_answer(500, None))
+        if self.store is not None:
+            self._learn(response)
         return self._reply(response)
 
     cdef Step failed(self, int status, str error) except *:
         """No response came; `error` is a proxy error type of RFC 9209 §2.3."""
         self.error = error
+        if self.stored is not None and self.may_stand_in(self.stored):
+            return self.reply_stored(self.stored, "STALE", self.stored.body)
         return self._reply(error_answer(status, error))
+
+    cdef Step reply_with(self, Response response) except *:
+        """A response that a shared fetch brought, its hooks already run."""
+        return self._reply(response)
+
+    cdef Step broken(self, object failure) except *:
+        """A hook has failed in a fetch that was shared."""
+        self._culprit(failure)
+        return self._reply(plain_answer(500, None))
+
+    cdef list validators(self):
+        """The conditions under which the origin need not send what is stored (RFC 9111 §4.3.1)."""
+        cdef Stored stored = self.stored
+        if stored is None or not stored.flags & (HAS_ETAG | HAS_LAST_MODIFIED):
+            return None
+        return conditions_of(head_value(stored.head, _ETAG), head_value(stored.head, _LAST_MODIFIED))
+
+    cdef Step reply_stored(self, Stored stored, str outcome, object content) except *:
+        """From a stored response, or from one that is being stored: then `content` is STREAM."""
+        self.stored = stored
+        self.ctx.cache = outcome
+        self.age_s = <long long> age_s(stored, self.now_us)
+        return self._reply(
+            answer_of(stored, self.request, content, self.ctx.now, len(self.site.pipeline.response_hooks) > 0, &self.part)
+        )
+
+    cdef bint may_stand_in(self, Stored stored) except -1:
+        """Whether a stale response may be sent since the origin fails (RFC 9111 §4.2.4, RFC 5861 §4)."""
+        return may_stand_in(stored, age_s(stored, self.now_us), self.request, self.ctx.plan)
+
+    cdef bytes cache_lines(self):
+        """Cache-Status and Age of the reply; None where there is no store, or no origin is concerned."""
+        cdef Stored stored = self.stored
+        cdef str outcome = self.ctx.cache
+        if outcome == "HIT" or outcome == "UPDATING":
+            return hit_lines(self.engine.cdn_id, self.age_s, <long long> stored.lifetime_s - self.age_s)
+        if self.forwarded is None:
+            return None
+        return forward_lines(
+            self.engine.cdn_id, self.forwarded, self.origin_status, self.collapsed, self.kept, self.ctx.cache_reason, self.age_s
+        )
+
+    cdef Stored stored_of(
+        self, Assessment assessment, int status, Fields fields, list nominated, long long received_us, double received_s
+    ):
+        """What is to be stored under this exchange's key; its body comes later."""
+        cdef Py_ssize_t url_at, url_size
+        cdef Stored stored = new_stored(
+            self.hash.high, self.hash.low, self.key, status, head_of(fields, nominated, assessment.left_out), None, -1
+        )
+        url_span(self.key, &url_at, &url_size)
+        stored.url_at, stored.url_size = <int> url_at, <int> url_size
+        stored.vary = assessment.vary
+        stored.received_us, stored.received_s = received_us, received_s
+        stored.initial_age_s = assessment.initial_age_s
+        stored.lifetime_s = assessment.lifetime_s
+        stored.stale_while_revalidate_s = assessment.stale_while_revalidate_s
+        stored.stale_if_error_s = assessment.stale_if_error_s
+        stored.flags = assessment.flags
+        stored.born = self.born
+        set_names(stored, <const uint64_t*> PyBytes_AS_STRING(assessment.names), len(assessment.names) // sizeof(uint64_t))
+        return stored
+
+    cdef bint asks_for_less(self) noexcept:
+        return (self.request.fields.seen & ASKS_FOR_LESS) != 0
+
+    # --- the way -----------------------------------------------------------------------------------------------
 
     cdef Step _decide(self, Py_ssize_t position) except *:
         cdef object verdict
@@ -136,27 +292,114 @@ cdef class Exchange:
         if verdict is not CONTINUE_:
             self.wait = <Wait> verdict
             return WAIT
-        return self._plan_fetch()
+        return self._planned()
 
-    cdef Step _plan_fetch(self) except *:
-        cdef object verdict
+    cdef Step _planned(self) except *:
+        """The key is fixed: from here on the plan says what the origin will be asked."""
         cdef Plan plan = self.ctx.plan
         plan.frozen = True
+        if plan.origin_name not in self.engine.origins:
+            self._culprit(StageError(_no_such_origin(plan.origin_name, self.engine.origins)))
+            return self._reply(plain_answer(500, None))
+        if self.store is None:
+            return self._ask(FETCH)
+        if self.request.method_wire != _GET and self.request.method_wire != _HEAD:
+            return self._past("method", "method", "DYNAMIC")
+        if self.request.fields.seen & HAS_MORE_THAN_A_HEAD:
+            return self._past("bypass", "request_body", "BYPASS")
+        if plan.cache_mode != "default":
+            return self._past("bypass", "policy", "BYPASS")
+        if plan.unstorable is not None:
+            return self._past("bypass", plan.unstorable, "BYPASS")
+        return self.look()
+
+    cdef Step _past(self, str forwarded, str reason, str outcome) except *:
+        """Neither answered from the store nor stored."""
+        self.forwarded = forwarded
+        self.ctx.cache = outcome
+        self.ctx.cache_reason = reason
+        return self._ask(FETCH)
+
+    cdef Step _miss(self, str forwarded) except *:
+        self.forwarded = forwarded
+        self.ctx.cache = "MISS"
+        if forbids_store(self.request) and not self.ctx.plan.ignores_request:
+            self.ctx.cache_reason = "request_no_store"
+            return self._ask(FETCH)
+        return self._to_origin()
+
+    cdef Step _to_origin(self) except *:
+        if only_if_cached(self.request) and not self.ctx.plan.ignores_request:
+            return self._reply(plain_answer(504, None))     # RFC 9111 §5.2.1.7
+        if self.request.method_wire == _HEAD:
+            return self._ask(FETCH)
+        return SHARE
+
+    cdef Step _ask(self, Step step) except *:
+        """`step`, unless an origin request hook has an answer of its own."""
+        cdef object verdict
+        if not self.site.pipeline.origin_request_hooks:
+            return step
         try:
-            if plan.origin_name not in self.engine.origins:
-                raise StageError(_no_such_origin(plan.origin_name, self.engine.origins))
-            if self.site.pipeline.origin_request_hooks:
-                verdict = self.site.pipeline.run_origin_request(self.request, self.ctx)
-                if verdict is not CONTINUE_:
-                    return self._answer(<Response> verdict)
+            verdict = self.site.pipeline.run_origin_request(self.request, self.ctx)
         except Exception as error:
             self._culprit(error)
             return self._reply(plain_answer(500, None))
-        return FETCH
+        return step if verdict is CONTINUE_ else self._answer(<Response> verdict)
+
+    cdef Stored _variant(self, Stored first) except *:
+        """Of the responses under the key the latest that answers this request (RFC 9111 §4.1)."""
+        cdef Stored found = None
+        while first is not None:
+            if (first.vary is None or matches(first.vary, self.request, self.ctx.plan)) and (
+                found is None or first.received_us > found.received_us
+            ):
+                found = first
+            first = first.variant
+        return found
+
+    cdef Purged _purged(self, Stored stored) except *:
+        """What has become of it through purges; nobody looks twice as long as nothing is purged."""
+        cdef uint64_t version = self.purges.version()
+        cdef Purged purged
+        if stored.checked == version:
+            return KEPT
+        purged = self.purges.verdict_at(
+            stored.names, stored.names_total, PyBytes_AS_STRING(stored.key) + stored.url_at, stored.url_size, stored.born
+        )
+        if purged == KEPT:
+            stored.checked = version
+        return purged
+
+    cdef int _learn(self, Response response) except -1:
+        """What a response that is not stored says about those that are (RFC 9111 §4.3.5, §4.4)."""
+        if self.request.method_wire == _HEAD and self.stored is not None and response.code == 200:
+            self._freshen_by_head(response)
+        elif self.request.method_wire not in _SAFE and response.code < 400:
+            self.gone = invalidated(self.request, self.ctx.plan, response.code, response.fields)
+            for name in self.gone:
+                self.purges.purge(name, False)
+        return 0
+
+    cdef int _freshen_by_head(self, Response response) except -1:
+        """A HEAD that agrees with what is stored freshens it; one that does not says that it is gone."""
+        cdef Stored stored = self.stored, fresh
+        cdef Fields fields
+        cdef Assessment assessment
+        self.store.drop(stored)
+        if agrees(stored, response.fields):
+            fields = freshened(fields_of(stored.head), response.fields)
+            assessment = assess(self.request, self.ctx.plan, stored.status, fields, None, self.ctx.now, self.ctx.now)
+            if assessment.reason is None:
+                fresh = self.stored_of(assessment, stored.status, fields, None, self.now_us, self.ctx.now)
+                fresh.body, fresh.length = stored.body, stored.length
+                self.store.keep(fresh)
+        return 0
 
     cdef Step _answer(self, Response response) except *:
         """A stage's own answer. It may be one object for all requests, so that response hooks edit a copy: what they add
         for one client must never reach another."""
+        self.forwarded = None
         if self.site.pipeline.response_hooks:
             response = make_response(response.code, response.fields.copy_fields(), response.content)
         return self._reply(response)
@@ -200,7 +443,9 @@ cdef class Exchange:
         return _STEPS[self.failed(status, error)]
 
 
-_STEPS = {REPLY: "reply", FETCH: "fetch", WAIT: "wait"}
+_STEPS = {REPLY: "reply", FETCH: "fetch", WAIT: "wait", SHARE: "share"}
+
+
 
 
 cdef str _no_such_origin(name, origins):

@@ -65,6 +65,7 @@ cdef enum FieldTrait:
     REWRITTEN = 8       # the edge writes its own towards the origin
     INTERNED = 16       # one object for this name
     FORGEABLE = 32      # OWN, or spelled with "_"
+    CONDITIONAL = 64    # asks for less than the whole (RFC 9110 §13–14): a fetch for several leaves it out
 
 
 cdef class FieldName:

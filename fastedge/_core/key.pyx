@@ -1,9 +1,21 @@
 """The cache key: everything of a plan that can influence what an origin answers (RFC 9111 §2), by construction.
 
-Length-prefixed parts, so that no two plans can be spelled into one key.
+Length-prefixed parts, the URL first, so that no two plans can be spelled into one key. Its XXH3-128 finds it; the key
+itself is compared, since a hash keeps no secret.
 """
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint64_t
+from libc.string cimport memchr, memcpy
+
+from xxhash import xxh3_128_digest
+
 from fastedge._core.message cimport OriginField, Plan, Request
+from fastedge._core.message import Plan, Request
+
+cdef object _digest = xxh3_128_digest
+cdef bytes _HTTP = b"http://"
+cdef bytes _HTTPS = b"https://"
 
 
 def cache_key(Request request not None, Plan plan not None):
@@ -13,13 +25,74 @@ def cache_key(Request request not None, Plan plan not None):
 
 cdef bytes key_of(Request request, Plan plan):
     cdef OriginField field
-    cdef list parts = [
-        b"https" if request.secure else b"http", request.authority,
-        b"" if plan.origin_name is None else plan.origin_name.encode(), plan.target_wire,
-    ]
+    cdef bytes url = url_of(request, plan)
+    cdef bytes origin = b"" if plan.origin_name is None else (<str> plan.origin_name).encode()
+    cdef list parts
+    if not plan.edits and not plan.key_parts:
+        return _two_parts(url, origin)
+    parts = [url, origin]
     for field in plan.edits:
         if field.keyed:
             parts += [b"set" if field.replaces else b"add", field.name.wire, b"\0" if field.value is None else field.value]
     for name, value in plan.key_parts:
         parts += [b"part", name, value]
     return b"".join([b"%d:%b" % (len(part), part) for part in parts])
+
+
+cdef bytes url_of(Request request, Plan plan):
+    """scheme://authority/path?query as the origin is asked for it; unambiguous, as an authority has no slash."""
+    cdef bytes scheme = _HTTPS if request.secure else _HTTP
+    cdef Py_ssize_t prefix = PyBytes_GET_SIZE(scheme), authority = PyBytes_GET_SIZE(request.authority)
+    cdef Py_ssize_t target = PyBytes_GET_SIZE(plan.target_wire)
+    cdef bytes url = PyBytes_FromStringAndSize(NULL, prefix + authority + target)
+    cdef char* at = PyBytes_AS_STRING(url)
+    memcpy(at, PyBytes_AS_STRING(scheme), prefix)
+    memcpy(at + prefix, PyBytes_AS_STRING(request.authority), authority)
+    memcpy(at + prefix + authority, PyBytes_AS_STRING(plan.target_wire), target)
+    return url
+
+
+cdef KeyHash hash_of(bytes key) except *:
+    cdef bytes digest = _digest(key)
+    cdef KeyHash found
+    memcpy(&found, PyBytes_AS_STRING(digest), sizeof(KeyHash))
+    return found
+
+
+cdef int url_span(bytes key, Py_ssize_t* at, Py_ssize_t* size) except -1:
+    """Where the URL stands in a key."""
+    cdef const char* start = PyBytes_AS_STRING(key)
+    cdef const char* colon = <const char*> memchr(start, c":", PyBytes_GET_SIZE(key))
+    at[0] = colon - start + 1
+    size[0] = int(key[:colon - start])
+    return 0
+
+
+cdef bytes _two_parts(bytes url, bytes origin):
+    """The key of a plan that says no more than where to."""
+    cdef Py_ssize_t url_size = PyBytes_GET_SIZE(url), origin_size = PyBytes_GET_SIZE(origin)
+    cdef bytes key = PyBytes_FromStringAndSize(
+        NULL, _digits(url_size) + 1 + url_size + _digits(origin_size) + 1 + origin_size
+    )
+    cdef char* at = PyBytes_AS_STRING(key)
+    _put(_put(at, url), origin)
+    return key
+
+
+cdef char* _put(char* at, bytes part) noexcept:
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(part), rest = size
+    cdef int digits = _digits(size), i
+    for i in range(digits - 1, -1, -1):
+        at[i] = <char> (c"0" + rest % 10)
+        rest //= 10
+    at[digits] = c":"
+    memcpy(at + digits + 1, PyBytes_AS_STRING(part), size)
+    return at + digits + 1 + size
+
+
+cdef int _digits(Py_ssize_t number) noexcept:
+    cdef int digits = 1
+    while number >= 10:
+        number //= 10
+        digits += 1
+    return digits

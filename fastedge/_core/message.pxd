@@ -1,4 +1,5 @@
 from fastedge._core.fields cimport FieldName, Fields
+from fastedge._core.store cimport Stored
 
 
 cdef class Request:
@@ -74,10 +75,12 @@ cdef class Context:
 
 cdef class Response:
     cdef int code
-    cdef Fields fields
-    cdef object content     # bytes, a tuple of bytes, or STREAM
+    cdef Fields fields      # None: the stored head stands for them
+    cdef object content     # bytes, a tuple of bytes, a body in a file, or STREAM
+    cdef Stored stored      # what it was made from, or None
 
     cdef bint is_stream(self) noexcept
+    cdef Fields own_fields(self)
 
 
 cdef object STREAM

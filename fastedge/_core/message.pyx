@@ -17,6 +17,7 @@ from fastedge._core.cookies cimport find
 from fastedge._core.fields cimport COOKIE, Line, FieldName, Fields, intern_text, value_to_wire
 from fastedge._core.address import pack_address
 from fastedge._core.geotable cimport GeoTable
+from fastedge._core.storedhead cimport fields_of
 from fastedge.errors import StageError
 from fastedge.limits import cache_ttl_s_max, target_bytes_max
 
@@ -547,13 +548,15 @@ cdef class Response:
 
     @property
     def headers(self):
-        return self.fields
+        return self.own_fields()
 
     @property
     def body(self):
-        if self.is_stream():
-            raise StageError("this body streams from an origin: it can be replaced, not read")
-        return b"".join(self.content) if type(self.content) is tuple else self.content
+        if type(self.content) is tuple:
+            return b"".join(self.content)
+        if type(self.content) is not bytes:
+            raise StageError("this body streams from an origin, or from a file: it can be replaced, not read")
+        return self.content
 
     @body.setter
     def body(self, body):
@@ -575,6 +578,12 @@ cdef class Response:
 
     cdef bint is_stream(self) noexcept:
         return self.content is STREAM
+
+    cdef Fields own_fields(self):
+        """The fields, this response's own to edit."""
+        if self.fields is None:
+            self.fields = fields_of(self.stored.head)
+        return self.fields
 
 
 cdef Response make_response(int code, Fields fields, object content):

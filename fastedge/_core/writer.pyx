@@ -13,7 +13,7 @@ from http import HTTPStatus
 
 from fastedge._core.body cimport CHUNKED, LENGTH, Framing
 from fastedge._core.fields cimport (
-    CONTENT_LENGTH, DATE, EXPECT, HOP_BY_HOP, OTHER, REWRITTEN, UPGRADE, FieldName, Fields,
+    CONDITIONAL, CONTENT_LENGTH, DATE, EXPECT, HOP_BY_HOP, OTHER, REWRITTEN, UPGRADE, FieldName, Fields,
 )
 from fastedge._core.message cimport OriginField, Plan, Request, Response
 from fastedge.limits import inline_body_bytes_max
@@ -49,7 +49,7 @@ cdef class HeadWriter:
 
     def answer(self, Response response, bytes date):
         """The Python face of `response`: an answer of the edge's own, whole, on a kept HTTP/1.1 connection."""
-        return self.response(response, LENGTH, len(response.content), date, None, 1, True, None)
+        return self.response(response, LENGTH, len(response.content), date, None, 1, True, None, None)
 
     cdef int grow(self, Py_ssize_t more) except -1:
         cdef char* bigger
@@ -111,31 +111,23 @@ cdef class HeadWriter:
         return head
 
     cdef bytes response(
-        self, Response response, Framing framing, long long length, bytes date, bytes via, int minor, bint keep_alive, list nominated
+        self, Response response, Framing framing, long long length, bytes date, bytes via, int minor, bint keep_alive,
+        list nominated, bytes lines
     ):
         """A response head, with the body behind it where that is small bytes and `framing` is LENGTH.
 
         `length` < 0 leaves Content-Length out; `date` and `via` are whole field lines, `via` None where the answer is
-        the edge's own; `nominated` are the names that the origin's Connection field listed.
+        the edge's own; `nominated` are the names that the origin's Connection field listed; `lines` are what the edge says
+        of the cache, or None. A response from the store without fields of its own is sent as it is stored.
         """
-        cdef Fields fields = response.fields
-        cdef FieldName name
-        cdef Py_ssize_t i
-        cdef bint dated = False
         self.size = 0
         self.put(_status_line(response.code))
-        for i in range(fields.total):
-            name = fields.name_at(i)
-            if name.id != OTHER:
-                if name.traits & HOP_BY_HOP or name.id == CONTENT_LENGTH:
-                    continue
-                if name.id == DATE:
-                    dated = True
-            if nominated is not None and name in nominated:
-                continue
-            self.put_line(name, fields.lines[i].at, fields.lines[i].size)
-        if not dated:
-            self.put(date)
+        if response.fields is None:
+            self.put(response.stored.head)
+        else:
+            self._put_fields(response.fields, date, nominated)
+        if lines is not None:
+            self.put(lines)
         if via is not None:
             self.put(via)
         if framing == CHUNKED:
@@ -150,6 +142,25 @@ cdef class HeadWriter:
         if framing == LENGTH and type(response.content) is bytes and len(<bytes> response.content) <= INLINE_MAX:
             self.put(<bytes> response.content)
         return self.take()
+
+    cdef int _put_fields(self, Fields fields, bytes date, list nominated) except -1:
+        """The end-to-end lines, and Date where there is none."""
+        cdef FieldName name
+        cdef Py_ssize_t i
+        cdef bint dated = False
+        for i in range(fields.total):
+            name = fields.name_at(i)
+            if name.id != OTHER:
+                if name.traits & HOP_BY_HOP or name.id == CONTENT_LENGTH:
+                    continue
+                if name.id == DATE:
+                    dated = True
+            if nominated is not None and name in nominated:
+                continue
+            self.put_line(name, fields.lines[i].at, fields.lines[i].size)
+        if not dated:
+            self.put(date)
+        return 0
 
     cdef bytes informational(self, int status, Fields fields):
         """A 1xx head; 101 names the protocol that was switched to (RFC 9110 §7.8)."""
@@ -170,14 +181,17 @@ cdef class HeadWriter:
 
     cdef bytes origin_request(
         self, Request request, Plan plan, bytes host, bytes forwarded, bytes forwarded_for, bytes via, bytes cdn_loop,
-        Framing framing, long long length, bint expects_continue, bint accepts_trailers, bytes upgrade, list nominated
+        Framing framing, long long length, bint expects_continue, bint accepts_trailers, bytes upgrade, list nominated,
+        bint whole, list conditions
     ):
         """What the origin gets: the client's end-to-end fields, the plan's edits, and the edge's own lines. `host` is None
-        where the connection puts in its server's name."""
+        where the connection puts in its server's name. `whole` leaves out conditions and ranges, which are this client's
+        alone; `conditions` are the edge's own, for what it has stored, or None."""
         cdef Fields fields = request.fields
         cdef FieldName name
         cdef OriginField field
         cdef Py_ssize_t i
+        cdef int dropped = HOP_BY_HOP | REWRITTEN | (CONDITIONAL if whole else 0)
         self.size = 0
         self.put(request.method_wire)
         self.put(b" ")
@@ -187,7 +201,7 @@ cdef class HeadWriter:
             self.put_field(b"host", host)
         for i in range(fields.total):
             name = fields.name_at(i)
-            if name.traits & (HOP_BY_HOP | REWRITTEN) or (name.id == EXPECT and not expects_continue):
+            if name.traits & dropped or (name.id == EXPECT and not expects_continue):
                 continue
             if nominated is not None and name in nominated:
                 continue
@@ -198,6 +212,9 @@ cdef class HeadWriter:
             field = <OriginField> plan.edits[i]
             if field.value is not None and not _is_replaced_after(plan.edits, i):
                 self.put_field(field.name.wire, field.value)
+        if conditions is not None:
+            for name, value in conditions:
+                self.put_field(name.wire, value)
         if forwarded_for is not None:   # an untrusted peer on a unix socket has no address
             self.put_field(b"x-forwarded-for", forwarded_for)
         self.put(b"x-forwarded-proto: https\r\n" if request.secure else b"x-forwarded-proto: http\r\n")

@@ -39,6 +39,7 @@ cdef class Fetch:
     cdef FetchListener listener
     cdef OriginConnection connection
     cdef bytes head
+    cdef bint is_shared             # a flight's, which counts it
     cdef bint lacks_host            # each server gets its own name
     cdef list pieces                # body bytes on the wire, kept while they can be sent again
     cdef Py_ssize_t pieces_size

@@ -2,12 +2,14 @@ from fastedge._core.body cimport BodyReader, Framing
 from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport Request
 from fastedge.engine cimport Exchange
+from fastedge._core.store cimport Stored
 from fastedge.origin.fetch cimport Fetch, FetchListener
+from fastedge.server.flight cimport FlightListener, Reader
 from fastedge.server.front cimport Front
 from fastedge.server.timers cimport Timer
 
 
-cdef class ClientConnection(FetchListener):
+cdef class ClientConnection(FlightListener):
     cdef Front front
     cdef object transport
     cdef Timer timer
@@ -35,6 +37,7 @@ cdef class ClientConnection(FetchListener):
     cdef Request request
     cdef Fetch fetch
     cdef Fetch last_fetch           # the one that has ended, for the log
+    cdef Reader reader              # its place in a fetch that it shares
     cdef int status_refused
     cdef BodyReader body
     cdef bint reading_body
@@ -59,6 +62,10 @@ cdef class ClientConnection(FetchListener):
     cdef int _act(self, int step) except -1
     cdef int _reply(self) except -1
     cdef int _start_fetch(self) except -1
+    cdef Fetch _fetch_for(self, Exchange exchange, FetchListener listener, bint is_shared)
+    cdef int _share(self) except -1
+    cdef int _refresh(self, Exchange exchange) except -1
+    cdef int _stream(self, list nominated, Framing framing, long long length) except -1
     cdef bytes _hop(self, Request request)
     cdef int _finish(self) except -1
     cdef int _ready(self) except -1
@@ -71,4 +78,6 @@ cdef class ClientConnection(FetchListener):
     cdef int _linger(self) except -1
     cdef int _write(self, bytes data) except -1
     cdef int _drop_fetch(self) except -1
+    cdef int _leave_flight(self) except -1
+    cdef int _patient_no_more(self) except -1
     cdef int _account(self, str error) except -1

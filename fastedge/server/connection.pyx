@@ -17,16 +17,18 @@ from fastedge._core.forwarded cimport hop_of, next_forwarded, next_forwarded_for
 from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, BodyReader, Framing
 from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport STREAM, Plan, Request, Response, make_response
+from fastedge._core.store cimport Stored
 from fastedge._core.wire cimport RequestReader, check_partial_head, head_end
 from fastedge._core.writer cimport chunk, last_chunk
 from fastedge.clock cimport monotonic_us, wall_seconds
-from fastedge.engine cimport FETCH, REPLY, Exchange, plain_answer
+from fastedge.engine cimport FETCH, REPLY, SHARE, Exchange, plain_answer
 from fastedge.errors import WireError
 from fastedge.limits import (
     drained_body_bytes_max, inline_body_bytes_max, leading_crlf_max, linger_bytes_max, pipelined_bytes_max,
 )
 from fastedge.origin.fetch cimport Fetch, FetchListener, unsent_bytes
 from fastedge.origin.pool cimport Pool
+from fastedge.server.flight cimport Flight, FlightListener, Flights, Reader
 from fastedge.server.front cimport Front
 from fastedge.server.observer cimport Traffic
 from fastedge.server.timers cimport Timer
@@ -54,10 +56,11 @@ cdef enum TimeOut:
     SEND_TIME
     LINGER_TIME
     TUNNEL_TIME
+    PATIENCE_TIME
 
 
 @cython.final
-cdef class ClientConnection(FetchListener):
+cdef class ClientConnection(FlightListener):
     """An asyncio protocol; `front` is shared with the worker's other connections."""
 
     def __init__(self, Front front):
@@ -129,6 +132,8 @@ cdef class ClientConnection(FetchListener):
         self.timer.arm(self.front.send_queue, SEND_TIME, monotonic_us())
         if self.fetch is not None:
             self.fetch.pause()
+        elif self.reader is not None:
+            self.reader.pause()
 
     def resume_writing(self):
         self.write_paused = False
@@ -142,6 +147,8 @@ cdef class ClientConnection(FetchListener):
             self.timer.arm(self.front.idle_queue, IDLE_TIME, monotonic_us())
         if self.fetch is not None:
             self.fetch.resume()
+        elif self.reader is not None:
+            self.reader.resume()
         self._go_on()
 
     def connection_lost(self, error):
@@ -168,6 +175,8 @@ cdef class ClientConnection(FetchListener):
             self.timer.arm(self.front.linger_queue, LINGER_TIME, monotonic_us())
         elif kind == IDLE_TIME or kind == TUNNEL_TIME:
             self.close()
+        elif kind == PATIENCE_TIME:
+            self.on_released("collapse_timeout")
         else:
             if self.exchange is not None:
                 self._account("client_timeout")
@@ -274,7 +283,7 @@ cdef class ClientConnection(FetchListener):
         if reader.content_length > front.request_body_bytes_max:
             raise WireError(413, "body_too_large")
         self.pools = front.pools        # a reload must not change them under a request
-        self.exchange = front.engine.open(request, self.started, client)
+        self.exchange = front.engine.open(request, self.started, self.started_us, client, front.store, front.purges)
         if self.exchange is None:
             raise WireError(421, "unclaimed_host")
         self.state = BUSY
@@ -322,13 +331,17 @@ cdef class ClientConnection(FetchListener):
     # --- deciding and replying ----------------------------------------------------------------------------------
 
     cdef int _act(self, int step) except -1:
+        cdef Exchange exchange = self.exchange
         if step == REPLY:
-            if self.exchange.failure is not None:
-                self.front.report(self.exchange.failure)
-            return self._reply()
+            if exchange.failure is not None:
+                self.front.report(exchange.failure)
+            self._reply()
+            return self._refresh(exchange) if exchange.refreshes else 0
         if step == FETCH:
             return self._start_fetch()
-        self.front.perform(self.exchange.wait.step, partial(self._answered, self.exchange))
+        if step == SHARE:
+            return self._share()
+        self.front.perform(exchange.wait.step, partial(self._answered, exchange))
         return 0
 
     def _answered(self, Exchange exchange, answer):
@@ -351,34 +364,44 @@ cdef class ClientConnection(FetchListener):
             framing, length = NO_BODY, -1
         elif self.request.method_wire == HEAD:
             framing = NO_BODY
-        if self.fetch is not None:
+        if self.fetch is not None or self.reader is not None:
             self._drop_fetch()
         if self.reading_body and (self.expects_continue or self.body.framing != LENGTH or self.body.remaining > DRAINED_MAX):
             self.keep_alive = False
         if front.draining or (self.eof and self.tail is None and not self.consuming):
             self.keep_alive = False
         front.refresh_date(self.started)
-        head = front.writer.response(response, framing, length, front.date_line, None, self.request.minor, self.keep_alive, None)
+        head = front.writer.response(
+            response, framing, length, front.date_line, None if response.stored is None else front.via, self.request.minor,
+            self.keep_alive, None, self.exchange.cache_lines(),
+        )
         self._write(head)
         if framing == LENGTH and length > INLINE_MAX:
             self._write(content)
         return self._finish()
 
     cdef int _start_fetch(self) except -1:
+        self.fetch = self._fetch_for(self.exchange, self, False)
+        return self.fetch.start(self.started_us)
+
+    cdef Fetch _fetch_for(self, Exchange exchange, FetchListener listener, bint is_shared):
+        """What the origin is asked. For several, it is asked for the whole; or whether the stored response is still good."""
         cdef Front front = self.front
-        cdef Request request = self.request
-        cdef Plan plan = self.exchange.ctx.plan
+        cdef Request request = exchange.request
+        cdef Plan plan = exchange.ctx.plan
         cdef Pool pool = <Pool> self.pools[plan.origin_name]
         cdef Fetch fetch = Fetch.__new__(Fetch)
         cdef bytes host = pool.host_for(request.authority)
         fetch.pool = pool
         fetch.side = front.origin_side
-        fetch.listener = self
+        fetch.listener = listener
         fetch.head = front.writer.origin_request(
             request, plan, host, next_forwarded(request.fields, self.peer_trusted, self._hop(request)),
             next_forwarded_for(request.fields, self.peer_trusted, self.peer_text), front.via, front.cdn_loop,
             self.body.framing, self.body.remaining, self.expects_continue, self.accepts_trailers, self.upgrade, self.nominated,
+            is_shared, exchange.validators() if is_shared else None,
         )
+        fetch.is_shared = is_shared
         fetch.lacks_host = host is None
         fetch.idempotent = request.method_wire in IDEMPOTENT
         fetch.may_retry = pool.may_retry
@@ -388,8 +411,43 @@ cdef class ClientConnection(FetchListener):
         fetch.replayable = True
         fetch.pieces = []
         fetch.sent = not self.reading_body
-        self.fetch = fetch
-        return fetch.start(self.started_us)
+        return fetch
+
+    cdef int _share(self) except -1:
+        """Joins a flight, or begins one for all who come meanwhile."""
+        cdef Flights flights = self.front.flights
+        cdef Exchange exchange = self.exchange
+        cdef Flight flight
+        cdef str reason = flights.unshared_reason(exchange.key, self.started_us)
+        cdef int step
+        if reason is not None:
+            return self._act(exchange.alone(reason))
+        flight = flights.find(exchange)
+        if flight is not None:
+            self.reader = flight.join(self, exchange)
+            if not self.write_paused:
+                self.timer.arm(self.front.patience_queue, PATIENCE_TIME, monotonic_us())
+            return flight.catch_up(self.reader)
+        step = exchange.lead()
+        if step != SHARE:
+            return self._act(step)
+        flight = flights.begin(exchange)
+        self.reader = flight.join(self, exchange)
+        flight.fetch = self.reader.fetch = self._fetch_for(exchange, flight, True)
+        return flight.fetch.start(self.started_us)
+
+    cdef int _refresh(self, Exchange exchange) except -1:
+        """Has refreshed what was just sent stale, unless somebody is at it already; nobody waits for it."""
+        cdef Flight flight
+        if self.front.flights.find(exchange) is not None:
+            return 0
+        if exchange.leads_refresh():
+            flight = self.front.flights.begin(exchange)
+            flight.fetch = self._fetch_for(exchange, flight, True)
+            return flight.fetch.start(monotonic_us())
+        if exchange.failure is not None:
+            self.front.report(exchange.failure)
+        return 0
 
     cdef bytes _hop(self, Request request):
         """This connection's element of Forwarded; its clients seldom change the host that they ask."""
@@ -462,7 +520,7 @@ cdef class ClientConnection(FetchListener):
         response = plain_answer(status, None)
         self.front.refresh_date(wall_seconds())
         self._write(self.front.writer.response(
-            response, NO_BODY if self.asks_head else LENGTH, len(response.content), self.front.date_line, None, 1, False, None
+            response, NO_BODY if self.asks_head else LENGTH, len(response.content), self.front.date_line, None, 1, False, None, None
         ))
         self.status_refused = status
         self._account(reason)
@@ -499,6 +557,10 @@ cdef class ClientConnection(FetchListener):
 
     cdef int _drop_fetch(self) except -1:
         cdef Fetch fetch = self.fetch
+        cdef Reader reader = self.reader
+        if reader is not None:
+            self._leave_flight()
+            reader.cancel()
         if fetch is not None:
             self.fetch = None
             fetch.cancel()
@@ -538,12 +600,17 @@ cdef class ClientConnection(FetchListener):
         return 0
 
     cdef int on_head(self, int status, Fields fields, list nominated, Framing framing, long long length) except -1:
-        cdef Front front = self.front
-        cdef Response response
         self.exchange.fetched(make_response(status, fields, STREAM))
+        if self.exchange.gone is not None and self.front.on_invalidated is not None:
+            self.front.on_invalidated(self.exchange.gone)
+        return self._stream(nominated, framing, length)
+
+    cdef int _stream(self, list nominated, Framing framing, long long length) except -1:
+        """The head of a reply whose body is still arriving."""
+        cdef Front front = self.front
+        cdef Response response = self.exchange.response
         if self.exchange.failure is not None:
             front.report(self.exchange.failure)
-        response = self.exchange.response
         if not response.is_stream():
             self._reply()
             return self._go_on()
@@ -564,15 +631,19 @@ cdef class ClientConnection(FetchListener):
         self.reply_framing = framing
         front.refresh_date(self.started)
         self.held = front.writer.response(
-            response, framing, length, front.date_line, front.via, self.request.minor, self.keep_alive, nominated
+            response, framing, length, front.date_line, front.via, self.request.minor, self.keep_alive, nominated,
+            self.exchange.cache_lines(),
         )
         self.head_sent = True
-        if self.fetch is None:
+        if self.fetch is None and self.reader is None:
             self.on_flush()
             self._finish()
             return self._go_on()
         if self.write_paused:
-            self.fetch.pause()
+            if self.fetch is not None:
+                self.fetch.pause()
+            else:
+                self.reader.pause()
         return 0
 
     cdef int on_body(self, bytes data) except -1:
@@ -598,8 +669,10 @@ cdef class ClientConnection(FetchListener):
         return 0
 
     cdef int on_end(self, Fields trailers) except -1:
-        self.last_fetch = self.fetch
-        self.fetch = None
+        self._leave_flight()
+        if self.fetch is not None:
+            self.last_fetch = self.fetch
+            self.fetch = None
         if self.state == TUNNEL:
             self._account(None)
             self.close()
@@ -614,8 +687,10 @@ cdef class ClientConnection(FetchListener):
         return self._go_on()
 
     cdef int on_failure(self, int status, str error) except -1:
-        self.last_fetch = self.fetch
-        self.fetch = None
+        self._leave_flight()
+        if self.fetch is not None:
+            self.last_fetch = self.fetch
+            self.fetch = None
         if self.state == CLOSING:
             return 0
         if not self.head_sent and self.state != TUNNEL:
@@ -627,6 +702,56 @@ cdef class ClientConnection(FetchListener):
         if self.reply_framing == UNTIL_CLOSE or self.state == TUNNEL:
             return self._reset()
         self.close()
+        return 0
+
+    # --- what a flight says -------------------------------------------------------------------------------------
+
+    cdef int on_shared_head(self, Stored arriving) except -1:
+        """The head of what is being stored; a part, or less than that, may be all that was asked for."""
+        cdef Exchange exchange = self.exchange
+        cdef long long length = arriving.length
+        self._patient_no_more()
+        exchange.reply_stored(arriving, "COLLAPSED" if exchange.collapsed else exchange.ctx.cache, STREAM)
+        if exchange.part.count >= 0:
+            self.reader.skip, self.reader.left, length = exchange.part.first, exchange.part.count, exchange.part.count
+        return self._stream(None, LENGTH if length >= 0 else CHUNKED, length)
+
+    cdef int on_own_head(self, Response response, list nominated, Framing framing, long long length) except -1:
+        self._patient_no_more()
+        self.exchange.reply_with(response)
+        return self._stream(nominated, framing, length)
+
+    cdef int on_stored(self, Stored stored, str outcome, int origin_status) except -1:
+        self._leave_flight()
+        self.exchange.origin_status = origin_status
+        self._act(self.exchange.reply_stored(stored, outcome, stored.body))
+        return self._go_on()
+
+    cdef int on_broken(self, object failure) except -1:
+        self._leave_flight()
+        self._act(self.exchange.broken(failure))
+        return self._go_on()
+
+    cdef int on_released(self, str reason) except -1:
+        cdef Reader reader = self.reader
+        self._leave_flight()
+        reader.cancel()
+        self._act(self.exchange.look() if reason is None else self.exchange.alone(reason))
+        return self._go_on()
+
+    cdef int _leave_flight(self) except -1:
+        """It has ended, or goes on without this one; who began it says in the log what came of it."""
+        cdef Reader reader = self.reader
+        if reader is not None:
+            self._patient_no_more()
+            self.reader = None
+            if reader.fetch is not None:
+                self.last_fetch = reader.fetch
+        return 0
+
+    cdef int _patient_no_more(self) except -1:
+        if self.timer.kind == PATIENCE_TIME:
+            self.timer.disarm()
         return 0
 
     cdef int on_tunnel(self, Fields fields) except -1:

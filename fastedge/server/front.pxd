@@ -1,8 +1,11 @@
 from fastedge._core.proxies cimport TrustedProxies
 from fastedge._core.wire cimport RequestReader
 from fastedge._core.writer cimport HeadWriter
+from fastedge._core.purges cimport Purges
+from fastedge._core.store cimport MemoryStore
 from fastedge.engine cimport Engine
 from fastedge.origin.fetch cimport OriginSide
+from fastedge.server.flight cimport Flights
 from fastedge.server.observer cimport Observer
 from fastedge.server.timers cimport TimerQueue, Timers
 
@@ -18,11 +21,15 @@ cdef class Front:
     cdef object perform                     # perform(step, callback): runs a Wait's step off the loop
     cdef object report                      # report(failure): a stage's error, for the error log
     cdef Observer observer
+    cdef readonly MemoryStore store         # None: nothing is stored
+    cdef readonly Purges purges
+    cdef readonly Flights flights
+    cdef public object on_invalidated       # on_invalidated(names): what an unsafe method has purged; or None
     cdef readonly set connections
     cdef public bint draining
     cdef public int connections_max
     cdef public long long request_body_bytes_max
-    cdef TimerQueue header_queue, idle_queue, body_queue, send_queue, linger_queue, tunnel_queue
+    cdef TimerQueue header_queue, idle_queue, body_queue, send_queue, linger_queue, tunnel_queue, patience_queue
     cdef bytes date_line
     cdef long date_second
     cdef bytes via, cdn_loop

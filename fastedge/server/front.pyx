@@ -4,10 +4,13 @@ cimport cython
 
 from email.utils import formatdate
 
+from fastedge._core.purges cimport Purges
+from fastedge._core.store cimport MemoryStore
 from fastedge._core.wire cimport RequestReader
 from fastedge._core.writer cimport HeadWriter
-from fastedge.limits import linger_timeout_ms, tunnel_idle_timeout_ms
+from fastedge.limits import cache_collapse_wait_ms, linger_timeout_ms, tunnel_idle_timeout_ms
 from fastedge.origin.fetch cimport OriginSide
+from fastedge.server.flight cimport Flights
 from fastedge.server.observer cimport Observer
 from fastedge.server.timers cimport Timers
 
@@ -17,15 +20,21 @@ cdef class Front:
     """What all client connections of a worker share: the engine, the pools, one reader, one writer, the timers.
 
     `perform(step, callback)` runs what a Wait asks for; `report(failure)` takes a stage's error; `observer` hears of
-    each finished request. A reload assigns `engine`, `pools` and `trust` anew.
+    each finished request. `store`, `purges` and `flights` come together, or not at all: then nothing is stored. A reload assigns `engine`, `pools` and `trust` anew.
     """
 
-    def __init__(self, OriginSide origin_side, Timers timers, *, server, perform, report, Observer observer=None):
+    def __init__(
+        self, OriginSide origin_side, Timers timers, *, server, perform, report, Observer observer=None,
+        MemoryStore store=None, Purges purges=None, Flights flights=None,
+    ):
         self.origin_side = origin_side
         self.timers = timers
         self.perform = perform
         self.report = report
         self.observer = observer
+        self.store = store
+        self.purges = purges
+        self.flights = flights
         self.reader = RequestReader()
         self.writer = HeadWriter()
         self.connections = set()
@@ -42,6 +51,7 @@ cdef class Front:
         self.send_queue = self.timers.queue(server.send_timeout_ms)
         self.linger_queue = self.timers.queue(linger_timeout_ms)
         self.tunnel_queue = self.timers.queue(tunnel_idle_timeout_ms)
+        self.patience_queue = self.timers.queue(cache_collapse_wait_ms)
         self.via = b"via: 1.1 %b\r\n" % cdn_id
         self.cdn_loop = b"cdn-loop: %b\r\n" % cdn_id
 

@@ -22,4 +22,4 @@ cdef class Observer:
     cdef int opened(self) except -1
     cdef int closed(self) except -1
     cdef int turned_away(self) except -1
-    cdef int _origin(self, Fetch fetch, str error) except -1
+    cdef int fetched(self, Fetch fetch, str error) except -1

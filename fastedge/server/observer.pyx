@@ -65,8 +65,8 @@ cdef class Observer:
         self.metrics.count_request(measured.status, measured.bytes_in, measured.bytes_out, measured.duration_us)
         if error is None:
             error = exchange.error
-        if fetch is not None:
-            self._origin(fetch, error)
+        if fetch is not None and not fetch.is_shared:
+            self.fetched(fetch, error)
         if exchange.failure is not None:
             self.metrics.add(STAGE_FAILURES, 1)
         if self.log is not None:
@@ -93,7 +93,8 @@ cdef class Observer:
                 self.flush()
         return 0
 
-    cdef int _origin(self, Fetch fetch, str error) except -1:
+    cdef int fetched(self, Fetch fetch, str error) except -1:
+        """An origin was asked, for one client or for several."""
         cdef int index = fetch.pool.index
         self.metrics.add(origin_cell(index, ORIGIN_REQUESTS), 1)
         if fetch.attempts > 1:

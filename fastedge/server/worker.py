@@ -5,15 +5,21 @@ It obeys: `start`, `commit` a prepared generation, `drain`. Who tells it so is n
 
 import asyncio
 import logging
+import os
 import socket
 import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastedge._core.metrics import Metrics, extend_origins
+from fastedge._core.purges import Purges
+from fastedge._core.store import MemoryStore
 from fastedge.assembly import Prepared
 from fastedge.clock import monotonic
+from fastedge.config.schema import Cache
+from fastedge.handover import private_purges
 from fastedge.limits import (
+    cache_memory_share,
     listen_backlog,
     metrics_origins_max,
     stage_error_chars_max,
@@ -23,6 +29,7 @@ from fastedge.limits import (
 from fastedge.origin.connector import Connector, make_pool
 from fastedge.origin.pool import Pool
 from fastedge.server.connection import ClientConnection
+from fastedge.server.flight import Flights
 from fastedge.server.front import Front
 from fastedge.server.observer import Observer
 from fastedge.server.timers import Timers
@@ -43,6 +50,7 @@ class Worker:
         observer: Observer | None = None,
         on_tick: Callable[[int], None] | None = None,
         origins: tuple[str, ...] = (),
+        purges: Purges | None = None,
     ) -> None:
         self._loop = loop
         self._observer = observer
@@ -52,6 +60,7 @@ class Worker:
         self._connector = Connector(loop, self._timers)
         self._servers: list[asyncio.AbstractServer] = []
         self._errors = _StageErrors()
+        store = _make_store(prepared.config.cache)
         self.front = Front(
             self._connector.side,
             self._timers,
@@ -59,9 +68,20 @@ class Worker:
             perform=self._perform,
             report=self._errors.report,
             observer=observer,
+            store=store,
+            purges=None if store is None else purges or private_purges(),
+            flights=None if store is None else self._flights(store, prepared.config.cache),
         )
         self.front.pools = {}
         self.commit(prepared)
+
+    def _flights(self, store: MemoryStore, cache: Cache) -> Flights:
+        return Flights(
+            store,
+            report=self._errors.report,
+            observer=self._observer,
+            body_max=(cache.memory_mb << 20) // cache_memory_share,
+        )
 
     # --- a generation -------------------------------------------------------------------------------------------
 
@@ -112,6 +132,8 @@ class Worker:
         while self.front.connections and self._loop.time() < deadline:
             await asyncio.sleep(tick_ms / 1000)
         drained = not self.front.connections
+        if self.front.flights is not None:
+            self.front.flights.abandon()
         for connection in list(self.front.connections):
             connection.abort()
         await self._connector.close(self.front.pools)
@@ -142,6 +164,11 @@ class Worker:
             counts[min(pool.index, metrics_origins_max)] += sum(server.connections for server in pool.servers)
         for index, count in enumerate(counts):
             metrics.set("origin_connections_open", count, origin=index)
+
+
+def _make_store(cache: Cache) -> MemoryStore | None:
+    """A worker's own tier; without one nothing is stored."""
+    return MemoryStore(cache.memory_mb << 20, os.urandom(16)) if cache.memory_mb else None
 
 
 class _StageErrors:

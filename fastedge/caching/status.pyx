@@ -1,0 +1,40 @@
+"""What a reply says of the cache: Cache-Status (RFC 9211) and Age (RFC 9111 §5.1), as field lines. Pure."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdio cimport snprintf
+
+cdef enum:
+    ROOM = 160      # of a hit's lines without the name
+
+cdef dict _known = {}       # what was said before; bounded, as its parts are from closed lists
+cdef Py_ssize_t KNOWN_MAX = 1024
+
+
+cdef bytes hit_lines(bytes cdn_id, long long age_s, long long ttl_s):
+    """The stored response satisfied the request; a negative `ttl_s` says for how long it has been stale."""
+    cdef char text[ROOM]
+    cdef int size
+    if len(cdn_id) > 64:
+        return b"age: %d\r\ncache-status: %b; hit; ttl=%d\r\n" % (age_s, cdn_id, ttl_s)
+    size = snprintf(text, ROOM, b"age: %lld\r\ncache-status: %s; hit; ttl=%lld\r\n", age_s, PyBytes_AS_STRING(cdn_id), ttl_s)
+    return PyBytes_FromStringAndSize(text, size)
+
+
+cdef bytes forward_lines(bytes cdn_id, str why, int status, bint collapsed, bint kept, str detail, long long age_s):
+    """The origin was asked, for the reason `why` (§2.2); `status` is what it said where that is not what the client gets, else 0.
+
+    `detail` is why nothing was stored. `age_s` < 1 leaves Age out."""
+    cdef object found = _known.get((why, status, collapsed, kept, detail))
+    if found is None:
+        text = f"; fwd={why}"
+        if status:
+            text += f"; fwd-status={status}"
+        text += ("; collapsed" if collapsed else "") + ("; stored" if kept else "")
+        if detail is not None:
+            text += f"; detail={detail}"
+        found = text.encode("ascii")
+        if len(_known) < KNOWN_MAX:
+            _known[(why, status, collapsed, kept, detail)] = found
+    if age_s < 1:
+        return b"cache-status: %b%b\r\n" % (cdn_id, found)
+    return b"age: %d\r\ncache-status: %b%b\r\n" % (age_s, cdn_id, found)
