@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastedge._core.metrics import Metrics, extend_origins
+from fastedge._core.purges import Purges
 from fastedge.assembly import Prepared
 from fastedge.clock import monotonic
 from fastedge.limits import (
@@ -33,7 +34,7 @@ log = logging.getLogger("fastedge")
 class Worker:
     """`observer` counts and logs finished requests, and its slot of the shared mapping is where a running hook leaves
     its mark; `on_tick` is called every `tick_ms`. `origins` are the names that have counters
-    already, by their index."""
+    already, by their index. `purges` is the host's table; left out, one of its own."""
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class Worker:
         observer: Observer | None = None,
         on_tick: Callable[[int], None] | None = None,
         origins: tuple[str, ...] = (),
+        purges: Purges | None = None,
     ) -> None:
         self._loop = loop
         self._observer = observer
@@ -59,6 +61,7 @@ class Worker:
             perform=self._perform,
             report=self._errors.report,
             observer=observer,
+            purges=purges,
         )
         self.front.pools = {}
         self.commit(prepared)
