@@ -1,4 +1,4 @@
-"""What a worker inherits as memory: the sources of its configuration, sealed, and the counters that all share.
+"""What a worker inherits as memory: the sources of its configuration, sealed, and the counters and purges that all share.
 
 Both are anonymous: secrets in them never touch a disk, and the kernel frees them with their last process.
 """
@@ -7,7 +7,9 @@ import fcntl
 import mmap
 import os
 
+from fastedge._core import purges
 from fastedge._core.metrics import WorkerState, initialise, mapping_bytes, read_worker
+from fastedge._core.purges import Purges
 from fastedge.config.sources import Sources
 
 
@@ -50,3 +52,25 @@ class SharedMetrics:
 
     def close(self) -> None:
         os.close(self.descriptor)  # the mapping goes with the last Metrics that holds it
+
+
+class SharedPurges:
+    """The table of purges that all workers read, made once for the life of the supervisor."""
+
+    def __init__(self) -> None:
+        self.descriptor = os.memfd_create("fastedge-purges", os.MFD_CLOEXEC)
+        os.ftruncate(self.descriptor, purges.mapping_bytes())
+        self.table = _initialised(mmap.mmap(self.descriptor, 0))
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
+def private_purges() -> Purges:
+    """For a worker that shares its memory with nobody."""
+    return _initialised(mmap.mmap(-1, purges.mapping_bytes()))
+
+
+def _initialised(buffer: mmap.mmap) -> Purges:
+    purges.initialise(buffer)
+    return Purges(buffer)

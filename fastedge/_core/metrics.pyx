@@ -46,6 +46,15 @@ _REFUSALS = (
     ("misdirected", REFUSED_MISDIRECTED, (421,), ()),
     ("overload", REFUSED_OVERLOAD, (429, 503), ()),
 )
+_OUTCOMES = (
+    ("hit", CACHE_HIT), ("miss", CACHE_MISS), ("expired", CACHE_EXPIRED), ("revalidated", CACHE_REVALIDATED),
+    ("stale", CACHE_STALE), ("updating", CACHE_UPDATING), ("bypass", CACHE_BYPASS), ("dynamic", CACHE_DYNAMIC),
+    ("collapsed", CACHE_COLLAPSED),
+)
+_PURGES = (
+    ("tag", PURGES_TAG), ("url", PURGES_URL), ("prefix", PURGES_PREFIX), ("host", PURGES_HOST),
+    ("everything", PURGES_EVERYTHING), ("invalidation", PURGES_INVALIDATION),
+)
 _cell_by_refused_status = {status: cell for _, cell, statuses, _ in _REFUSALS for status in statuses}
 _cell_by_word = [(word, cell) for _, cell, _, words in _REFUSALS for word in words]
 
@@ -97,6 +106,24 @@ TABLE = (
         "Connections to the origin that are open now, idle ones included."),
     Row("origin_first_byte", ORIGIN_FIRST_BYTE, "histogram", "origin", "fastedge_origin_first_byte_seconds", {},
         "From sending a request to the first byte of the origin's answer."),
+    *(
+        Row(f"cache_{name}", cell, "counter", "worker", "fastedge_cache_responses_total", {"outcome": name},
+            "Responses by what the cache did, as in the log's `cache`.")
+        for name, cell in _OUTCOMES
+    ),
+    Row("cache_stored", CACHE_STORED, "counter", "worker", "fastedge_cache_stored_total", {},
+        "Responses that were stored, or freshened by a validation."),
+    Row("cache_evictions", CACHE_EVICTIONS, "counter", "worker", "fastedge_cache_evictions_total", {},
+        "Stored responses that had to make room."),
+    Row("cache_bytes", CACHE_BYTES, "gauge", "worker", "fastedge_cache_bytes", {"tier": "memory"},
+        "What stored responses take up, of all workers together."),
+    Row("cache_objects", CACHE_OBJECTS, "gauge", "worker", "fastedge_cache_objects", {"tier": "memory"},
+        "Stored responses, of all workers together."),
+    *(
+        Row(f"purges_{name}", cell, "counter", "worker", "fastedge_purges_total", {"kind": name},
+            "Names purged, by kind; invalidation: by an unsafe method or an origin's word, not by an operator.")
+        for name, cell in _PURGES
+    ),
     Row("log_lines_dropped", LOG_LINES_DROPPED, "counter", "worker", "fastedge_log_lines_dropped_total", {},
         "Access log lines lost because whoever takes the log was too slow or gone."),
     Row("log_write_errors", LOG_WRITE_ERRORS, "counter", "worker", "fastedge_log_write_errors_total", {},
@@ -120,7 +147,7 @@ OTHER_ORIGIN = "(other)"
 cdef int _origins_max = metrics_origins_max
 cdef int SLOT_CELLS = ORIGINS_FIRST + (_origins_max + 1) * ORIGIN_CELLS
 cdef long long MAGIC = 0x7363697274656d46   # "Fmetrics"
-cdef long long LAYOUT = 1                   # goes up with each change of the cells
+cdef long long LAYOUT = 2                   # goes up with each change of the cells
 cdef int HEADER_CELLS = 8                   # magic, layout, workers, bytes of a slot; a cache line
 
 _rows = {row.name: row for row in TABLE}

@@ -1,8 +1,8 @@
 from fastedge._core.proxies cimport TrustedProxies
-from fastedge._core.wire cimport RequestReader
-from fastedge._core.writer cimport HeadWriter
 from fastedge._core.purges cimport Purges
 from fastedge._core.store cimport MemoryStore
+from fastedge._core.wire cimport RequestReader
+from fastedge._core.writer cimport HeadWriter
 from fastedge.engine cimport Engine
 from fastedge.origin.fetch cimport OriginSide
 from fastedge.server.flight cimport Flights
@@ -29,6 +29,7 @@ cdef class Front:
     cdef public bint draining
     cdef public int connections_max
     cdef public long long request_body_bytes_max
+    cdef readonly long long collected_body_bytes_max    # whole bodies before a request is decided on; 0: streamed
     cdef TimerQueue header_queue, idle_queue, body_queue, send_queue, linger_queue, tunnel_queue, patience_queue
     cdef bytes date_line
     cdef long date_second

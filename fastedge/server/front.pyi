@@ -2,6 +2,7 @@ from collections.abc import Callable
 from typing import Any, final
 
 from fastedge._core.proxies import TrustedProxies
+from fastedge._core.purges import Purges
 from fastedge.config.schema import Server
 from fastedge.engine import Engine
 from fastedge.origin.fetch import OriginSide
@@ -16,6 +17,8 @@ class Front:
     trust: TrustedProxies
     connections: set[ClientConnection]
     draining: bool
+    purges: Purges
+    collected_body_bytes_max: int
     def __init__(
         self,
         origin_side: OriginSide,
@@ -26,6 +29,8 @@ class Front:
         perform: Callable[[Any, Callable[[Any], None]], None],
         report: Callable[[Exception], None],
         observer: Any = None,
+        purges: Purges | None = None,
+        collected_body_bytes_max: int = 0,
     ) -> None: ...
     def configure(self, server: Server, /) -> None: ...
     def drain(self) -> None: ...

@@ -8,6 +8,7 @@ from fastedge._core.purges cimport Purges
 from fastedge._core.store cimport MemoryStore
 from fastedge._core.wire cimport RequestReader
 from fastedge._core.writer cimport HeadWriter
+from fastedge.handover import private_purges
 from fastedge.limits import cache_collapse_wait_ms, linger_timeout_ms, tunnel_idle_timeout_ms
 from fastedge.origin.fetch cimport OriginSide
 from fastedge.server.flight cimport Flights
@@ -20,12 +21,14 @@ cdef class Front:
     """What all client connections of a worker share: the engine, the pools, one reader, one writer, the timers.
 
     `perform(step, callback)` runs what a Wait asks for; `report(failure)` takes a stage's error; `observer` hears of
-    each finished request. `store`, `purges` and `flights` come together, or not at all: then nothing is stored. A reload assigns `engine`, `pools` and `trust` anew.
+    each finished request. `store` and `flights` come together, or not at all: then nothing is stored. Without `purges` there is a
+    table of its own. With `collected_body_bytes_max` a request is decided on when its body is there, as `request.content`; else bodies are
+    streamed. A reload assigns `engine`, `pools` and `trust` anew.
     """
 
     def __init__(
         self, OriginSide origin_side, Timers timers, *, server, perform, report, Observer observer=None,
-        MemoryStore store=None, Purges purges=None, Flights flights=None,
+        MemoryStore store=None, Purges purges=None, Flights flights=None, collected_body_bytes_max=0,
     ):
         self.origin_side = origin_side
         self.timers = timers
@@ -33,18 +36,19 @@ cdef class Front:
         self.report = report
         self.observer = observer
         self.store = store
-        self.purges = purges
         self.flights = flights
         self.reader = RequestReader()
         self.writer = HeadWriter()
         self.connections = set()
+        self.purges = private_purges() if purges is None else purges
+        self.collected_body_bytes_max = collected_body_bytes_max
         self.configure(server)
 
     def configure(self, server):
         """Takes over the live keys of `[server]`."""
         cdef bytes cdn_id = server.cdn_id.encode("ascii")
         self.connections_max = server.connections_max
-        self.request_body_bytes_max = server.request_body_mb_max << 20
+        self.request_body_bytes_max = self.collected_body_bytes_max or server.request_body_mb_max << 20
         self.header_queue = self.timers.queue(server.header_timeout_ms)
         self.idle_queue = self.timers.queue(server.idle_timeout_ms)
         self.body_queue = self.timers.queue(server.body_timeout_ms)

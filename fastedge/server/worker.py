@@ -17,7 +17,6 @@ from fastedge._core.store import MemoryStore
 from fastedge.assembly import Prepared
 from fastedge.clock import monotonic
 from fastedge.config.schema import Cache
-from fastedge.handover import private_purges
 from fastedge.limits import (
     cache_memory_share,
     listen_backlog,
@@ -40,7 +39,7 @@ log = logging.getLogger("fastedge")
 class Worker:
     """`observer` counts and logs finished requests, and its slot of the shared mapping is where a running hook leaves
     its mark; `on_tick` is called every `tick_ms`. `origins` are the names that have counters
-    already, by their index."""
+    already, by their index. `purges` is the host's table; left out, one of its own."""
 
     def __init__(
         self,
@@ -69,7 +68,7 @@ class Worker:
             report=self._errors.report,
             observer=observer,
             store=store,
-            purges=None if store is None else purges or private_purges(),
+            purges=purges,
             flights=None if store is None else self._flights(store, prepared.config.cache),
         )
         self.front.pools = {}
