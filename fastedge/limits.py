@@ -54,6 +54,7 @@ cache_window_bytes_max = 1024 * 1024  # of a body that is not stored, held for t
 cache_memory_share = 8  # a stored body is at most one such part of cache.memory_mb
 cache_purge_cells = 1 << 20  # of the table of purges: two names that share a cell are purged together
 cache_purge_prefixes_max = 1024  # prefixes remembered one by one; older ones become a purge of everything before them
+cache_purge_prefix_bytes_max = 512
 cache_purge_request_items_max = 1024  # names in one POST /v1/purge
 
 # --- policies --------------------------------------------------------------------------------------------------------
