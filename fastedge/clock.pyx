@@ -2,12 +2,14 @@
 
 from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
 
+cdef long long _travelled_us = 0        # by `travel`, in tests
+
 
 cdef double wall_seconds() noexcept nogil:
     """Seconds since 1970 (UTC)."""
     cdef timespec moment
     clock_gettime(CLOCK_REALTIME, &moment)
-    return moment.tv_sec + moment.tv_nsec * 1e-9
+    return moment.tv_sec + moment.tv_nsec * 1e-9 + _travelled_us * 1e-6
 
 
 cdef long long monotonic_us() noexcept nogil:
@@ -15,6 +17,17 @@ cdef long long monotonic_us() noexcept nogil:
     cdef timespec moment
     clock_gettime(CLOCK_MONOTONIC, &moment)
     return moment.tv_sec * 1_000_000 + moment.tv_nsec // 1000
+
+
+cdef long long steady_us(long long monotonic) noexcept nogil:
+    """Of a moment in `monotonic_us`: the one that ages what is stored."""
+    return monotonic + _travelled_us
+
+
+def travel(double seconds):
+    """For tests: time passes, for everything but time-outs."""
+    global _travelled_us
+    _travelled_us += <long long> (seconds * 1_000_000)
 
 
 def now():

@@ -3,6 +3,8 @@ from typing import Any, final
 
 from fastedge._core.message import Context, GeoLookup, Request, Response
 from fastedge._core.pipeline import BoundPipeline, Hook, HookFailure, Wait
+from fastedge._core.purges import Purges
+from fastedge._core.store import MemoryStore, Stored
 
 @final
 class Site:
@@ -25,7 +27,14 @@ class Engine:
         generation: int = 0,
     ) -> None: ...
     def sites(self) -> list[Site]: ...
-    def begin(self, request: Request, now: float, client: bytes) -> Exchange | None: ...
+    def begin(
+        self,
+        request: Request,
+        now: float,
+        client: bytes,
+        store: MemoryStore | None = None,
+        purges: Purges | None = None,
+    ) -> Exchange | None: ...
 
 @final
 class Exchange:
@@ -36,8 +45,13 @@ class Exchange:
     wait: Wait
     error: str | None
     failure: HookFailure | None
+    key: bytes | None
+    stored: Stored | None
+    refreshes: bool
+    age_s: int
     def observe(self, observer: Callable[[Hook, Any], None], /) -> None: ...
     def step_start(self) -> str: ...
     def step_resume(self, answer: Any, /) -> str: ...
+    def step_lead(self) -> str: ...
     def step_fetched(self, response: Response, /) -> str: ...
     def step_failed(self, status: int, error: str) -> str: ...

@@ -19,10 +19,11 @@ from fastedge._core.message cimport Plan, Request, Response, make_context, make_
 from fastedge._core.pipeline cimport CONTINUE_, BoundPipeline, Wait
 from fastedge._core.pipeline import HookFailure
 from fastedge._core.purges cimport HARD, KEPT, SOFTLY, Purged, Purges
-from fastedge._core.store cimport HAS_ETAG, HAS_LAST_MODIFIED, MemoryStore, Stored, age_s, new_stored, set_names
+from fastedge._core.store cimport HAS_ETAG, HAS_LAST_MODIFIED, MemoryStore, Stored, age_s, new_stored
+from fastedge._core.store cimport key_of as key_text
 from fastedge._core.storedhead cimport fields_of, head_of, head_value
 from fastedge.caching.answer cimport ASKS_FOR_LESS, answer_of
-from fastedge.caching.invalidation cimport invalidated
+from fastedge.caching.invalidation cimport invalidated, is_unsafe
 from fastedge.caching.reuse cimport FRESH, REFRESH, VALIDATE, Use, forbids_store, may_stand_in, only_if_cached, use_of
 from fastedge.caching.status cimport forward_lines, hit_lines
 from fastedge.caching.storing cimport Assessment, assess
@@ -37,7 +38,6 @@ cdef FieldName _CONTENT_TYPE = intern_text("content-type")
 cdef FieldName _PROXY_STATUS = intern_text("proxy-status")
 cdef bytes _GET = b"GET"
 cdef bytes _HEAD = b"HEAD"
-cdef frozenset _SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))       # RFC 9110 §9.2.1
 cdef unsigned long long HAS_MORE_THAN_A_HEAD = (
     1ULL << CONTENT_LENGTH | 1ULL << TRANSFER_ENCODING | 1ULL << UPGRADE | 1ULL << EXPECT
 )
@@ -260,7 +260,8 @@ cdef class Exchange:
         """What is to be stored under this exchange's key; its body comes later."""
         cdef Py_ssize_t url_at, url_size
         cdef Stored stored = new_stored(
-            self.hash.high, self.hash.low, self.key, status, head_of(fields, nominated, assessment.left_out), None, -1
+            self.hash.high, self.hash.low, self.key, assessment.names, status,
+            head_of(fields, nominated, assessment.left_out), None, -1,
         )
         url_span(self.key, &url_at, &url_size)
         stored.url_at, stored.url_size = <int> url_at, <int> url_size
@@ -272,7 +273,6 @@ cdef class Exchange:
         stored.stale_if_error_s = assessment.stale_if_error_s
         stored.flags = assessment.flags
         stored.born = self.born
-        set_names(stored, <const uint64_t*> PyBytes_AS_STRING(assessment.names), len(assessment.names) // sizeof(uint64_t))
         return stored
 
     cdef bint asks_for_less(self) noexcept:
@@ -365,7 +365,7 @@ cdef class Exchange:
         if stored.checked == version:
             return KEPT
         purged = self.purges.verdict_at(
-            stored.names, stored.names_total, PyBytes_AS_STRING(stored.key) + stored.url_at, stored.url_size, stored.born
+            stored.facts, stored.names_total, key_text(stored) + stored.url_at, stored.url_size, stored.born
         )
         if purged == KEPT:
             stored.checked = version
@@ -373,12 +373,17 @@ cdef class Exchange:
 
     cdef int _learn(self, Response response) except -1:
         """What a response that is not stored says about those that are (RFC 9111 §4.3.5, §4.4)."""
+        cdef const uint64_t* names
+        cdef Py_ssize_t i
         if self.request.method_wire == _HEAD and self.stored is not None and response.code == 200:
             self._freshen_by_head(response)
-        elif self.request.method_wire not in _SAFE and response.code < 400:
+        elif is_unsafe(self.request.method_wire):
             self.gone = invalidated(self.request, self.ctx.plan, response.code, response.fields)
-            for name in self.gone:
-                self.purges.purge(name, False)
+            if self.gone is None:
+                return 0
+            names = <const uint64_t*> <void*> PyBytes_AS_STRING(self.gone)
+            for i in range(<Py_ssize_t> (len(self.gone) // sizeof(uint64_t))):
+                self.purges.purge(names[i], False)
         return 0
 
     cdef int _freshen_by_head(self, Response response) except -1:
@@ -387,7 +392,7 @@ cdef class Exchange:
         cdef Fields fields
         cdef Assessment assessment
         self.store.drop(stored)
-        if agrees(stored, response.fields):
+        if agrees(head_value(stored.head, _ETAG), head_value(stored.head, _LAST_MODIFIED), stored.length, response.fields):
             fields = freshened(fields_of(stored.head), response.fields)
             assessment = assess(self.request, self.ctx.plan, stored.status, fields, None, self.ctx.now, self.ctx.now)
             if assessment.reason is None:
@@ -435,6 +440,9 @@ cdef class Exchange:
 
     def step_resume(self, answer):
         return _STEPS[self.resume(answer)]
+
+    def step_lead(self):
+        return _STEPS[self.lead()]
 
     def step_fetched(self, Response response):
         return _STEPS[self.fetched(response)]

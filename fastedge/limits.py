@@ -28,6 +28,9 @@ tunnel_idle_timeout_ms = 3_600_000  # without a byte in either direction of an u
 # --- bodies in flight ------------------------------------------------------------------------------------------------
 inline_body_bytes_max = 32 * 1024  # a body that is copied behind its head, to leave in one write
 
+file_stretch_bytes_max = 4 * 1024 * 1024  # of a file sent before others have their turn
+file_transport_poll_ms = 2  # between looks at a transport that has to send something else first
+
 # --- origins ---------------------------------------------------------------------------------------------------------
 origin_connect_timeout_ms = 1_000
 origin_first_byte_timeout_ms = 10_000

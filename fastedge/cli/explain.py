@@ -17,12 +17,15 @@ from fastedge._core.fields import Fields
 from fastedge._core.key import cache_key
 from fastedge._core.message import Request, Response
 from fastedge._core.pipeline import Hook, HookFailure
+from fastedge._core.purges import Purges
+from fastedge._core.store import MemoryStore
 from fastedge._core.wire import RequestReader
 from fastedge.assembly import Prepared, prepare
 from fastedge.clock import now as clock_now
 from fastedge.config import ConfigErrors, Sources
 from fastedge.engine import Exchange
 from fastedge.errors import WireError
+from fastedge.handover import private_purges
 
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})  # named, never shown
 _COLOURS = {"respond": "yellow", "deny": "red", "redirect": "cyan", "error": "red", "wait": "magenta"}
@@ -75,7 +78,7 @@ def explain(
 
 def explained(prepared: Prepared, request: Request, client: bytes, now: float) -> dict[str, Any]:
     """The report, ready for JSON. What is not known without asking anyone is "unknown"."""
-    exchange = prepared.engine.begin(request, now, client)
+    exchange = prepared.engine.begin(request, now, client, *_empty_store(prepared))
     report: dict[str, Any] = {
         "request": {"method": request.method, "url": request.url, "headers": [*map(_discreet, request.headers.items())]}
     }
@@ -95,14 +98,33 @@ def explained(prepared: Prepared, request: Request, client: bytes, now: float) -
 
     exchange.observe(observe)
     step = exchange.step_start()
+    if step == "share":
+        step = exchange.step_lead()
     return report | {
         "site": exchange.site.name,
         "stages": steps,
         "skipped": _skipped(exchange, ran, step),
         "facts": _facts(exchange),
         "plan": last_plan | _target(prepared, exchange, step),
-        "cache": {"outcome": "unknown", "key": cache_key(request, exchange.ctx.plan).decode("latin-1")},
+        "cache": _cache(request, exchange, step),
         "answer": _answer(exchange, step),
+    }
+
+
+def _empty_store(prepared: Prepared) -> tuple[MemoryStore | None, Purges | None]:
+    """What the cache holds is not known here; what it would be asked is."""
+    if not prepared.config.cache.memory_mb:
+        return None, None
+    return MemoryStore(1 << 20, bytes(16)), private_purges()
+
+
+def _cache(request: Request, exchange: Exchange, step: str) -> dict[str, Any]:
+    """The outcome where it does not depend on what is stored, with its reason; and the key."""
+    ctx = exchange.ctx
+    return {
+        "outcome": "unknown" if step == "share" else ctx.cache,
+        "reason": ctx.cache_reason,
+        "key": cache_key(request, ctx.plan).decode("latin-1"),
     }
 
 
@@ -170,6 +192,9 @@ def _plan(exchange: Exchange) -> dict[str, Any]:
         "key_parts": plan.key_additions,
         "cache": plan.cache,
         "ttl_s": plan.ttl_s,
+        "default_ttl_s": plan.default_ttl_s,
+        "stale_while_revalidate_s": plan.stale_while_revalidate_s,
+        "stale_if_error_s": plan.stale_if_error_s,
         "storable": plan.is_storable or plan.unstorable_reason,
     }
 
@@ -208,7 +233,7 @@ def _facts(exchange: Exchange) -> dict[str, Any]:
 
 
 def _target(prepared: Prepared, exchange: Exchange, step: str) -> dict[str, Any]:
-    if step != "fetch":
+    if step not in ("fetch", "share"):
         return {"servers": []}
     origin = prepared.config.origins[str(exchange.ctx.plan.origin)]
     return {"servers": [str(server) for server in origin.servers]}
@@ -219,6 +244,8 @@ def _answer(exchange: Exchange, step: str) -> dict[str, Any]:
         return {"status": "unknown", "by": "a stage that waits"}
     if step == "fetch":
         return {"status": "unknown", "by": f"origin {exchange.ctx.plan.origin}"}
+    if step == "share":
+        return {"status": "unknown", "by": f"the store, or origin {exchange.ctx.plan.origin}"}
     answer: dict[str, Any] = {
         "status": exchange.response.status,
         "by": "the edge",

@@ -1,9 +1,10 @@
 from fastedge._core.body cimport BodyReader, Framing
 from fastedge._core.fields cimport Fields
-from fastedge._core.message cimport Request
+from fastedge._core.message cimport Request, Response
 from fastedge.engine cimport Exchange
 from fastedge._core.store cimport Stored
 from fastedge.origin.fetch cimport Fetch, FetchListener
+from fastedge.server.filesender cimport FileSender
 from fastedge.server.flight cimport FlightListener, Reader
 from fastedge.server.front cimport Front
 from fastedge.server.timers cimport Timer
@@ -37,6 +38,7 @@ cdef class ClientConnection(FlightListener):
     cdef Request request
     cdef Fetch fetch
     cdef Fetch last_fetch           # the one that has ended, for the log
+    cdef FileSender file            # a stored body on its way from the disk
     cdef Reader reader              # its place in a fetch that it shares
     cdef int status_refused
     cdef BodyReader body
@@ -61,6 +63,7 @@ cdef class ClientConnection(FlightListener):
     cdef Py_ssize_t _read_body(self, bytes data, Py_ssize_t position) except -2
     cdef int _act(self, int step) except -1
     cdef int _reply(self) except -1
+    cdef int _reply_from_file(self, Response response, bytes head) except -1
     cdef int _start_fetch(self) except -1
     cdef Fetch _fetch_for(self, Exchange exchange, FetchListener listener, bint is_shared)
     cdef int _share(self) except -1

@@ -20,7 +20,8 @@ from fastedge._core.message cimport STREAM, Plan, Request, Response, make_respon
 from fastedge._core.store cimport Stored
 from fastedge._core.wire cimport RequestReader, check_partial_head, head_end
 from fastedge._core.writer cimport chunk, last_chunk
-from fastedge.clock cimport monotonic_us, wall_seconds
+from fastedge.clock cimport monotonic_us, steady_us, wall_seconds
+from fastedge.disk.body cimport COLD, DAMAGED, DiskBody
 from fastedge.engine cimport FETCH, REPLY, SHARE, Exchange, plain_answer
 from fastedge.errors import WireError
 from fastedge.limits import (
@@ -283,7 +284,9 @@ cdef class ClientConnection(FlightListener):
         if reader.content_length > front.request_body_bytes_max:
             raise WireError(413, "body_too_large")
         self.pools = front.pools        # a reload must not change them under a request
-        self.exchange = front.engine.open(request, self.started, self.started_us, client, front.store, front.purges)
+        self.exchange = front.engine.open(
+            request, self.started, steady_us(self.started_us), client, front.store, front.purges
+        )
         if self.exchange is None:
             raise WireError(421, "unclaimed_host")
         self.state = BUSY
@@ -351,15 +354,20 @@ cdef class ClientConnection(FlightListener):
             self._go_on()
 
     cdef int _reply(self) except -1:
-        """Sends an answer of the edge's own, whole."""
+        """Sends an answer that is there as a whole: the edge's own, or a stored one."""
         cdef Front front = self.front
         cdef Response response = self.exchange.response
-        cdef bytes content = response.content if type(response.content) is bytes else b"".join(response.content)
+        cdef bint is_file = type(response.content) is DiskBody
+        cdef object content = response.content
         cdef Framing framing = LENGTH
         cdef long long length
+        if type(content) is tuple:
+            content = b"".join(content)
         if response.code == 205:
-            content = b""       # RFC 9110 §15.3.6
-        length = len(content)
+            content, is_file = b"", False       # RFC 9110 §15.3.6
+        length = (<DiskBody> content).length if is_file else len(<bytes> content)
+        if is_file and self.exchange.part.count >= 0:
+            length = self.exchange.part.count
         if response.code == 204 or response.code == 304:
             framing, length = NO_BODY, -1
         elif self.request.method_wire == HEAD:
@@ -375,10 +383,59 @@ cdef class ClientConnection(FlightListener):
             response, framing, length, front.date_line, None if response.stored is None else front.via, self.request.minor,
             self.keep_alive, None, self.exchange.cache_lines(),
         )
-        self._write(head)
+        if is_file and framing == LENGTH and length:
+            return self._reply_from_file(response, head)
         if framing == LENGTH and length > INLINE_MAX:
-            self._write(content)
+            self.head_sent = True
+            self.bytes_out += len(head) + length
+            self.transport.writelines((head, content))
+        else:
+            self._write(head)
         return self._finish()
+
+    cdef int _reply_from_file(self, Response response, bytes head) except -1:
+        """Nothing is promised before the file has been looked at: one that is damaged is as good as none."""
+        cdef DiskBody body = <DiskBody> response.content
+        cdef long long first = self.exchange.part.first
+        cdef long long count = body.length if self.exchange.part.count < 0 else self.exchange.part.count
+        cdef Py_ssize_t ready = body.probe(first, <Py_ssize_t> min(count, <long long> INLINE_MAX))
+        if ready == COLD:
+            if body.warm(first, <Py_ssize_t> min(count, <long long> INLINE_MAX), partial(self._file_is_warm, self.exchange)):
+                return 0
+            ready = DAMAGED
+        if ready == DAMAGED:
+            self.front.store.drop(response.stored)
+            return self._act(self.exchange.look())
+        self.head_sent = True
+        self.bytes_out += len(head) + count
+        self.file = FileSender(
+            self.transport, head, body, first, count, on_progress=self._file_moves, on_done=self._file_is_sent
+        )
+        return self.file.start()
+
+    def _file_is_warm(self, Exchange exchange, bint is_there):
+        if self.exchange is exchange:
+            if not is_there:
+                self.front.store.drop(exchange.response.stored)
+                self._act(exchange.look())
+            else:
+                self._reply()
+            self._go_on()
+
+    def _file_moves(self):
+        self.timer.arm(self.front.send_queue, SEND_TIME, monotonic_us())
+
+    def _file_is_sent(self, bint is_whole):
+        self.file = None
+        self.timer.disarm()
+        if self.exchange is None:
+            return
+        if not is_whole:
+            self._account("file_damaged")
+            self._reset()
+            return
+        self._finish()
+        self._go_on()
 
     cdef int _start_fetch(self) except -1:
         self.fetch = self._fetch_for(self.exchange, self, False)
@@ -418,7 +475,7 @@ cdef class ClientConnection(FlightListener):
         cdef Flights flights = self.front.flights
         cdef Exchange exchange = self.exchange
         cdef Flight flight
-        cdef str reason = flights.unshared_reason(exchange.key, self.started_us)
+        cdef str reason = flights.unshared_reason(exchange.key, exchange.now_us)
         cdef int step
         if reason is not None:
             return self._act(exchange.alone(reason))
@@ -558,6 +615,9 @@ cdef class ClientConnection(FlightListener):
     cdef int _drop_fetch(self) except -1:
         cdef Fetch fetch = self.fetch
         cdef Reader reader = self.reader
+        if self.file is not None:
+            self.file.cancel()
+            self.file = None
         if reader is not None:
             self._leave_flight()
             reader.cancel()

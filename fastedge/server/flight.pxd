@@ -71,6 +71,7 @@ cdef class Flight(FetchListener):
     cdef int _begin(self, Reader reader) except -1
     cdef int _release(self, Reader reader, str reason) except -1
     cdef int _deliver(self, Reader reader) except -1
+    cdef int _finish(self, Reader reader) except -1
     cdef int _trim(self) except -1
     cdef int _store(self) except -1
     cdef int _end(self, str error) except -1
@@ -89,4 +90,6 @@ cdef class Flights:
     cdef Flight begin(self, Exchange exchange)
     cdef str unshared_reason(self, bytes key, long long now_us)
     cdef int not_shared(self, bytes key, str reason, long long now_us) except -1
+    cdef int keep(self, bytes key, Stored stored) except -1
+    cdef int drop(self, Stored stored) except -1
     cdef int forget(self, Flight flight) except -1

@@ -7,19 +7,21 @@ the others are sent on their own way at once. What ends too early is not stored.
 cimport cython
 
 from fastedge._core.body cimport LENGTH, Framing
-from fastedge._core.fields cimport Fields
+from fastedge._core.fields cimport ETAG, LAST_MODIFIED, FieldName, Fields, known
 from fastedge._core.message cimport STREAM, Response, make_response
 from fastedge._core.store cimport MemoryStore, Stored
-from fastedge._core.storedhead cimport fields_of
+from fastedge._core.storedhead cimport fields_of, head_value
 from fastedge.caching.storing cimport Assessment, assess
 from fastedge.caching.validation cimport freshened, selects
 from fastedge.caching.vary cimport matches
-from fastedge.clock cimport monotonic_us, wall_seconds
+from fastedge.clock cimport monotonic_us, steady_us, wall_seconds
 from fastedge.engine cimport Exchange
 from fastedge.limits import cache_uncollapsed_keys_max, cache_uncollapsed_s, cache_window_bytes_max
 from fastedge.origin.fetch cimport Fetch, FetchListener
 from fastedge.server.observer cimport Observer
 
+cdef FieldName _ETAG = known(ETAG)
+cdef FieldName _LAST_MODIFIED = known(LAST_MODIFIED)
 cdef long long WINDOW = cache_window_bytes_max
 cdef long long UNSHARED_US = cache_uncollapsed_s * 1_000_000
 cdef Py_ssize_t UNSHARED_MAX = cache_uncollapsed_keys_max
@@ -166,7 +168,7 @@ cdef class Flight(FetchListener):
     cdef int _share(self, Assessment assessment, Response response, list nominated, long long length) except -1:
         cdef Reader reader
         self.arriving = self.exchange.stored_of(
-            assessment, response.code, response.fields, nominated, monotonic_us(), wall_seconds()
+            assessment, response.code, response.fields, nominated, steady_us(monotonic_us()), wall_seconds()
         )
         self.arriving.length = length
         self.state = SHARED
@@ -179,7 +181,7 @@ cdef class Flight(FetchListener):
         cdef Reader reader
         cdef Reader one = None
         self.flights.forget(self)
-        self.flights.not_shared(self.exchange.key, reason, monotonic_us())
+        self.flights.not_shared(self.exchange.key, reason, steady_us(monotonic_us()))
         self.flights.drop(self.validated)
         self.exchange.ctx.cache_reason = reason
         for reader in list(self.readers):
@@ -199,7 +201,9 @@ cdef class Flight(FetchListener):
         cdef Assessment assessment
         cdef Stored fresh
         cdef Reader reader
-        if not selects(self.validated, fields):
+        if not selects(
+            head_value(self.validated.head, _ETAG), head_value(self.validated.head, _LAST_MODIFIED), fields
+        ):
             self.flights.drop(self.validated)       # it is about another representation: ask again, for all of it
             for reader in self._take_readers():
                 reader.listener.on_released("validation")
@@ -214,11 +218,11 @@ cdef class Flight(FetchListener):
             return self._end("stage_error")
         assessment = self._assess(response, None)
         fresh = self.exchange.stored_of(
-            assessment, response.code, response.fields, None, monotonic_us(), wall_seconds()
+            assessment, response.code, response.fields, None, steady_us(monotonic_us()), wall_seconds()
         )
         fresh.body, fresh.length = self.validated.body, self.validated.length
         if assessment.reason is None:
-            self.flights.keep(fresh)
+            self.flights.keep(self.exchange.key, fresh)
         else:
             self.flights.drop(self.validated)
         for reader in self._take_readers():
@@ -244,7 +248,7 @@ cdef class Flight(FetchListener):
         if self.storing and self.size > self.flights.body_max:
             self.storing = False
             self.flights.forget(self)
-            self.flights.not_shared(self.exchange.key, "too_large", monotonic_us())
+            self.flights.not_shared(self.exchange.key, "too_large", steady_us(monotonic_us()))
         for reader in list(self.readers):
             self._deliver(reader)
         return self._trim()
@@ -343,7 +347,7 @@ cdef class Flight(FetchListener):
         cdef Stored stored = self.arriving
         stored.body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
         stored.length = self.size
-        return self.flights.keep(stored)
+        return self.flights.keep(self.exchange.key, stored)
 
     cdef int _end(self, str error) except -1:
         if self.state == OVER:
@@ -413,9 +417,10 @@ cdef class Flights:
         self.unshared[key] = (now_us + UNSHARED_US, reason)
         return 0
 
-    cdef int keep(self, Stored stored) except -1:
-        self.unshared.pop(stored.key, None)
-        self.store.keep(stored)
+    cdef int keep(self, bytes key, Stored stored) except -1:
+        self.unshared.pop(key, None)
+        if self.store.keep(stored) and self.observer is not None:
+            self.observer.stored()
         return 0
 
     cdef int drop(self, Stored stored) except -1:

@@ -4,6 +4,8 @@ cimport cython
 
 from fastedge._core.accesslog cimport LogBuffer, Measured
 from fastedge._core.metrics cimport (
+    CACHE_BYPASS, CACHE_COLLAPSED, CACHE_DYNAMIC, CACHE_EXPIRED, CACHE_HIT, CACHE_MISS, CACHE_REVALIDATED, CACHE_STALE,
+    CACHE_STORED, CACHE_UPDATING,
     CONNECTIONS_ACCEPTED, CONNECTIONS_OPEN, CONNECTIONS_REFUSED, LOG_LINES_DROPPED, ORIGIN_FAILED_BREAKER_OPEN, ORIGIN_FAILED_CONNECT,
     ORIGIN_FAILED_PROTOCOL, ORIGIN_FAILED_QUEUE_FULL, ORIGIN_FAILED_RESET, ORIGIN_FAILED_TIMEOUT, ORIGIN_FIRST_BYTE,
     ORIGIN_REQUESTS, ORIGIN_RETRIES, STAGE_FAILURES, Metrics, origin_cell,
@@ -31,6 +33,11 @@ cdef dict _FAILURES = {
     "http_protocol_error": ORIGIN_FAILED_PROTOCOL,
     "connection_limit_reached": ORIGIN_FAILED_QUEUE_FULL,
     "destination_unavailable": ORIGIN_FAILED_BREAKER_OPEN,
+}
+
+cdef dict _OUTCOMES = {
+    "HIT": CACHE_HIT, "MISS": CACHE_MISS, "EXPIRED": CACHE_EXPIRED, "REVALIDATED": CACHE_REVALIDATED, "STALE": CACHE_STALE,
+    "UPDATING": CACHE_UPDATING, "BYPASS": CACHE_BYPASS, "DYNAMIC": CACHE_DYNAMIC, "COLLAPSED": CACHE_COLLAPSED,
 }
 
 
@@ -63,6 +70,8 @@ cdef class Observer:
         measured.origin_status = 0 if fetch is None else fetch.status
         measured.origin_us = -1 if fetch is None or not fetch.status else fetch.first_byte_us - fetch.started_us
         self.metrics.count_request(measured.status, measured.bytes_in, measured.bytes_out, measured.duration_us)
+        if exchange.store is not None:
+            self.metrics.add(_OUTCOMES[exchange.ctx.cache], 1)
         if error is None:
             error = exchange.error
         if fetch is not None and not fetch.is_shared:
@@ -103,6 +112,10 @@ cdef class Observer:
             self.metrics.observe(origin_cell(index, ORIGIN_FIRST_BYTE), fetch.first_byte_us - fetch.started_us)
         if error is not None and error in _FAILURES:
             self.metrics.add(origin_cell(index, _FAILURES[error]), 1)
+        return 0
+
+    cdef int stored(self) except -1:
+        self.metrics.add(CACHE_STORED, 1)
         return 0
 
     cdef int opened(self) except -1:

@@ -58,6 +58,7 @@ class Worker:
         self._timers = Timers()
         self._connector = Connector(loop, self._timers)
         self._servers: list[asyncio.AbstractServer] = []
+        self._evictions = 0  # counted already
         self._errors = _StageErrors()
         store = _make_store(prepared.config.cache)
         self.front = Front(
@@ -154,6 +155,7 @@ class Worker:
         self._timers.tick(now_us)
         if self._observer is not None:
             self._count_connections(self._observer.metrics)
+            self._count_stored(self._observer.metrics)
             self._observer.flush()
 
     def _count_connections(self, metrics: Metrics) -> None:
@@ -163,6 +165,14 @@ class Worker:
             counts[min(pool.index, metrics_origins_max)] += sum(server.connections for server in pool.servers)
         for index, count in enumerate(counts):
             metrics.set("origin_connections_open", count, origin=index)
+
+    def _count_stored(self, metrics: Metrics) -> None:
+        store = self.front.store
+        if store is not None:
+            metrics.set("cache_bytes", store.bytes_used)
+            metrics.set("cache_objects", store.entries)
+            metrics.count("cache_evictions", store.evictions - self._evictions)
+            self._evictions = store.evictions
 
 
 def _make_store(cache: Cache) -> MemoryStore | None:
