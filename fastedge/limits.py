@@ -50,6 +50,7 @@ cache_collapse_wait_ms = 5_000  # how long a request waits for the head of a fet
 cache_uncollapsed_s = 120  # for how long requests do not wait for a key whose last answer was not for sharing
 cache_uncollapsed_keys_max = 16_384  # such keys that a worker remembers
 cache_window_bytes_max = 1024 * 1024  # of a body that is not stored, held for the slowest of those who share its fetch
+cache_sweep_max = 64  # stored responses that one eviction looks at before it gives up being fair
 cache_memory_share = 8  # a stored body is at most one such part of cache.memory_mb
 cache_purge_cells = 1 << 20  # of the table of purges: two names that share a cell are purged together
 cache_purge_prefixes_max = 1024  # prefixes remembered one by one; older ones become a purge of everything before them
