@@ -64,6 +64,24 @@ cache_purge_request_items_max = 1024  # names in one POST /v1/purge
 # --- ranges (RFC 9110 §14) -------------------------------------------------------------------------------------------
 ranges_max = 16  # in one Range; with more it is as if there were none
 range_overlaps_max = 2  # of them that overlap one asked before; with more it is as if there were none (§14.2)
+# --- the disk tier (fastedge/disk) ------------------------------------------------------------------------------------
+disk_share = 8  # a stored body is at most one such part of cache.disk_mb
+disk_slots_per_mb = 128  # of the shared index, so many responses fit whatever their size
+disk_slots_min = 4096
+disk_slots_max = 1 << 26
+disk_threads = 4  # of each worker
+disk_jobs_max = 512  # waiting for a thread; beyond that a request does without the disk
+disk_write_bytes_max = 4 * 1024 * 1024  # of one response, taken and not yet written; a slower disk stores it not
+disk_read_bytes = 64 * 1024  # read at once when a record is loaded
+disk_window_bytes = 256 * 1024  # read at once of a body that is sent or followed
+disk_follow_poll_ms = 2  # how often a growing record is looked at; no system call
+disk_leader_check_ms = 100  # how often one looks whether its writer lives
+disk_open_files_max = 1024  # of bodies on disk, for each worker; more are opened again when they are sent
+disk_evict_batch_max = 64  # responses evicted at once
+disk_retry_ms = 1_000  # after an error of the disk, before it is written to again
+disk_warning_ms = 60_000  # between two warnings of one cause
+disk_verified_max = 65_536  # larger bodies that a worker remembers to have checked
+disk_close_timeout_ms = 2_000
 
 # --- policies --------------------------------------------------------------------------------------------------------
 stages_max = 256
