@@ -250,7 +250,7 @@ cdef const char* _next_member(const char* at, const char* end, Span* member) noe
         stop = end
     while at < stop and (at[0] == c" " or at[0] == c"\t"):
         at += 1
-    while at < stop and (stop[-1] == c" " or stop[-1] == c"\t"):
+    while at < stop and ((stop - 1)[0] == c" " or (stop - 1)[0] == c"\t"):
         stop -= 1
     member.at = at
     member.size = stop - at
@@ -294,17 +294,16 @@ cdef Py_ssize_t _put_in_order(char* value, Py_ssize_t size) noexcept:
     cdef const char* at = value
     cdef const char* end = value + size
     cdef Py_ssize_t count = 0
+    cdef bint accepted
     if size > CODINGS_BYTES_MAX:
         return size
     while at < end:
         at = _next_member(at, end, &coding)
-        if not _read_coding(&coding):
-            if _is_coding(&coding, b"identity", 8):
-                return size
-            continue
-        if _is_coding(&coding, b"*", 1) or count == CODINGS_MAX:
+        accepted = _read_coding(&coding)
+        if _is_coding(&coding, b"*", 1) or (not accepted and _is_coding(&coding, b"identity", 8)) or count == CODINGS_MAX:
             return size
-        count = _insert(codings, count, coding)
+        if accepted:
+            count = _insert(codings, count, coding)
     return _write_codings(value, codings, count)
 
 
