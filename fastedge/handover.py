@@ -1,6 +1,6 @@
-"""What a worker inherits as memory: the sources of its configuration, sealed, and the counters and purges that all share.
+"""What a worker inherits as memory: the sources of its configuration, sealed; the counters and purges that all share.
 
-Both are anonymous: secrets in them never touch a disk, and the kernel frees them with their last process.
+All are anonymous: secrets in them never touch a disk, and the kernel frees them with their last process.
 """
 
 import fcntl

@@ -84,6 +84,7 @@ class FakeEdge:
         trusted: Iterable[str] = (),
         snapshot: Any = None,
         geo: Any = None,
+        collected_body_bytes_max: int = 0,
     ) -> None:
         self.later: list[Callable[[], None]] = []
         self.timers = Timers()
@@ -98,6 +99,7 @@ class FakeEdge:
             server=ServerOptions(),
             perform=lambda step, callback: self.later.append(lambda: callback(step())),
             report=self.failures.append,
+            collected_body_bytes_max=collected_body_bytes_max,
         )
         pipeline = Pipeline(*stages).bind(snapshot)
         self.front.engine = Engine({"*": Site("", pipeline, "main")}, ["main"], geo=geo)

@@ -11,6 +11,7 @@ cdef class Request:
     cdef Py_ssize_t path_length     # of target_wire, up to "?" or its end
     cdef int minor                  # HTTP/1.minor
     cdef bint secure                # the client came by https
+    cdef readonly bytes content     # the body, where it was collected first (the admin listener); else None
     cdef bytes _match_path
 
     cdef bytes match_path(self)

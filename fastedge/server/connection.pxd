@@ -43,6 +43,7 @@ cdef class ClientConnection(FlightListener):
     cdef int status_refused
     cdef BodyReader body
     cdef bint reading_body
+    cdef list collected             # pieces of a body that is to be whole before the exchange starts; or None
     cdef long long body_size        # payload so far
     cdef bint keep_alive
     cdef bint expects_continue
@@ -61,6 +62,7 @@ cdef class ClientConnection(FlightListener):
     cdef int _consume(self, bytes data) except -1
     cdef Py_ssize_t _read_head(self, bytes data, Py_ssize_t position) except -2
     cdef Py_ssize_t _read_body(self, bytes data, Py_ssize_t position) except -2
+    cdef int _start(self) except -1
     cdef int _act(self, int step) except -1
     cdef int _reply(self) except -1
     cdef int _reply_from_file(self, Response response, bytes head) except -1

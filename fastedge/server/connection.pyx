@@ -220,7 +220,7 @@ cdef class ClientConnection(FlightListener):
         try:
             while position < size and self.state <= BUSY:
                 if self.reading_body:
-                    if self.fetch is None and self.exchange is not None:
+                    if self.fetch is None and self.exchange is not None and self.collected is None:
                         break       # a stage waits for something
                     position = self._read_body(data, position)
                 elif self.exchange is not None or self.write_paused:
@@ -290,7 +290,7 @@ cdef class ClientConnection(FlightListener):
         if self.exchange is None:
             raise WireError(421, "unclaimed_host")
         self.state = BUSY
-        self._act(self.exchange.start())
+        self._start()
         # Who waits for 100 (Continue) waits for the origin, which has time-outs of its own.
         if self.reading_body and self.state == BUSY and not (self.expects_continue and self.fetch is not None):
             self.timer.arm(front.body_queue, BODY_TIME, self.started_us)
@@ -306,7 +306,9 @@ cdef class ClientConnection(FlightListener):
             self.body_size += len(piece)
             if self.body_size > self.front.request_body_bytes_max:
                 raise WireError(413, "body_too_large")
-            if fetch is not None:
+            if self.collected is not None:
+                self.collected.append(piece)
+            elif fetch is not None:
                 fetch.send(chunk(piece) if self.body.framing == CHUNKED else piece)
         if not self.body.done:
             if self.state <= BUSY and not self.write_paused:
@@ -315,7 +317,10 @@ cdef class ClientConnection(FlightListener):
         self.reading_body = False
         if self.timer.kind == BODY_TIME:
             self.timer.disarm()
-        if self.fetch is fetch and fetch is not None:
+        if self.collected is not None:
+            self.request.content, self.collected = b"".join(self.collected), None
+            self._start()
+        elif self.fetch is fetch and fetch is not None:
             if self.body.framing == CHUNKED:
                 fetch.send(last_chunk(self.body.trailers, self.exchange.ctx.plan.edits))
             fetch.finish()
@@ -332,6 +337,15 @@ cdef class ClientConnection(FlightListener):
         return position
 
     # --- deciding and replying ----------------------------------------------------------------------------------
+
+    cdef int _start(self) except -1:
+        """Begins the exchange, or the collecting of the body that it needs."""
+        if self.front.collected_body_bytes_max and self.reading_body:
+            self.collected = []
+            if self.expects_continue:
+                self.transport.write(self.front.writer.informational(100, Fields.__new__(Fields)))
+            return 0
+        return self._act(self.exchange.start())
 
     cdef int _act(self, int step) except -1:
         cdef Exchange exchange = self.exchange
