@@ -12,7 +12,7 @@ from libc.stdint cimport uint64_t
 from http import HTTPStatus
 
 from fastedge._core.fields cimport (
-    CDN_LOOP, CONTENT_LENGTH, ETAG, EXPECT, LAST_MODIFIED, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_text, known,
+    CDN_LOOP, CONTENT_LENGTH, ETAG, EXPECT, IF_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_text, known,
 )
 from fastedge._core.key cimport hash_of, key_of, url_span
 from fastedge._core.message cimport Plan, Request, Response, make_context, make_response
@@ -38,9 +38,8 @@ cdef FieldName _CONTENT_TYPE = intern_text("content-type")
 cdef FieldName _PROXY_STATUS = intern_text("proxy-status")
 cdef bytes _GET = b"GET"
 cdef bytes _HEAD = b"HEAD"
-cdef unsigned long long HAS_MORE_THAN_A_HEAD = (
-    1ULL << CONTENT_LENGTH | 1ULL << TRANSFER_ENCODING | 1ULL << UPGRADE | 1ULL << EXPECT
-)
+cdef unsigned long long HAS_MORE_THAN_A_HEAD = 1ULL << CONTENT_LENGTH | 1ULL << TRANSFER_ENCODING | 1ULL << UPGRADE | 1ULL << EXPECT
+cdef unsigned long long FOR_THE_ORIGIN = 1ULL << IF_MATCH | 1ULL << IF_UNMODIFIED_SINCE    # RFC 9111 §4.3.2
 
 
 @cython.final
@@ -307,6 +306,8 @@ cdef class Exchange:
             return self._past("method", "method", "DYNAMIC")
         if self.request.fields.seen & HAS_MORE_THAN_A_HEAD:
             return self._past("bypass", "request_body", "BYPASS")
+        if self.request.fields.seen & FOR_THE_ORIGIN:
+            return self._past("bypass", "precondition", "BYPASS")
         if plan.cache_mode != "default":
             return self._past("bypass", "policy", "BYPASS")
         if plan.unstorable is not None:

@@ -64,6 +64,7 @@ cache_purge_request_items_max = 1024  # names in one POST /v1/purge
 # --- ranges (RFC 9110 §14) -------------------------------------------------------------------------------------------
 ranges_max = 16  # in one Range; with more it is as if there were none
 range_overlaps_max = 2  # of them that overlap one asked before; with more it is as if there were none (§14.2)
+
 # --- the disk tier (fastedge/disk) ------------------------------------------------------------------------------------
 disk_share = 8  # a stored body is at most one such part of cache.disk_mb
 disk_slots_per_mb = 128  # of the shared index, so many responses fit whatever their size

@@ -1,21 +1,19 @@
-"""What a client gets of a stored response: all of it, 304, 412, 416 or a part (RFC 9110 §13, §14). Pure.
+"""What a client gets of a stored response: all of it, 304, 416 or a part (RFC 9110 §13, §14). Pure.
 
 The stored response is never edited: what response hooks will touch is a copy of its fields.
 """
 
 from fastedge._core.fields cimport (
-    DATE, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, FieldName,
-    Fields, intern_text, known,
+    DATE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE, FieldName, Fields, intern_text, known,
 )
 from fastedge._core.message cimport Request, Response, make_response
 from fastedge._core.store cimport NO_RANGES, Stored
 from fastedge._core.storedhead cimport fields_of, head_value
 from fastedge.semantics.ranges cimport Ranges, content_range, multipart_type, parse_ranges, part_heads, unsatisfied_range
-from fastedge.semantics.validators cimport NOT_MODIFIED, PASSES, Outcome, evaluate, range_applies
+from fastedge.semantics.validators cimport NOT_MODIFIED, Outcome, evaluate, range_applies
 
 ASKS_FOR_LESS = (
-    1ULL << IF_MATCH | 1ULL << IF_NONE_MATCH | 1ULL << IF_MODIFIED_SINCE | 1ULL << IF_UNMODIFIED_SINCE | 1ULL << IF_RANGE
-    | 1ULL << RANGE
+    1ULL << IF_NONE_MATCH | 1ULL << IF_MODIFIED_SINCE | 1ULL << IF_RANGE | 1ULL << RANGE
 )
 cdef FieldName _DATE = known(DATE)
 cdef FieldName _ETAG = known(ETAG)
@@ -46,8 +44,8 @@ cdef Response _less(Stored stored, Request request, object content, double now, 
     cdef bytes etag = head_value(stored.head, _ETAG), modified = head_value(stored.head, _LAST_MODIFIED)
     cdef bytes date = head_value(stored.head, _DATE)
     cdef Outcome outcome = evaluate(request, stored.status, etag, modified, date, now)
-    if outcome != PASSES:
-        return _without_content(stored, 304 if outcome == NOT_MODIFIED else 412)
+    if outcome == NOT_MODIFIED:
+        return _without_content(stored, 304)
     if (
         request.method_wire == b"GET" and request.fields.may_have(RANGE) and stored.length >= 0
         and not stored.flags & NO_RANGES and range_applies(request, etag, modified, date, now)
