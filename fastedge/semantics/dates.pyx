@@ -92,9 +92,14 @@ cdef int _month(const char* at) noexcept:
     """1 to 12, or 0."""
     cdef int i
     for i in range(12):
-        if strncasecmp(at, _MONTHS + 3 * i, 3) == 0:
+        if _letters(at) == _letters(_MONTHS + 3 * i):
             return i + 1
     return 0
+
+
+cdef inline int _letters(const char* at) noexcept:
+    """Three of them as one number, in any case: no other byte is a letter but for its case."""
+    return (at[0] | 32) << 16 | (at[1] | 32) << 8 | (at[2] | 32)
 
 
 cdef int _number(const char* at, int width) noexcept:
