@@ -99,7 +99,7 @@ cdef int _month(const char* at) noexcept:
 
 cdef inline int _letters(const char* at) noexcept:
     """Three of them as one number, in any case: no other byte is a letter but for its case."""
-    return (at[0] | 32) << 16 | (at[1] | 32) << 8 | (at[2] | 32)
+    return (<unsigned char> at[0] | 32) << 16 | (<unsigned char> at[1] | 32) << 8 | (<unsigned char> at[2] | 32)
 
 
 cdef int _number(const char* at, int width) noexcept:
