@@ -53,7 +53,7 @@ cdef double _parse_asctime(const char* at) noexcept:
 cdef double _parse_rfc850(const char* at, Py_ssize_t size, double now) noexcept:
     cdef Py_ssize_t name_size = size - RFC850_TAIL_SIZE
     cdef const char* tail = at + name_size
-    cdef double latest = _within(now) + FIFTY_YEARS, seconds
+    cdef double latest = _within(_within(now) + FIFTY_YEARS), seconds
     cdef int year
     if name_size <= 3 or not _is_weekday(at, name_size) or not _has_shape(tail, _RFC850_TAIL, RFC850_TAIL_SIZE):
         return -1.0
