@@ -53,7 +53,7 @@ cdef double _parse_asctime(const char* at) noexcept:
 cdef double _parse_rfc850(const char* at, Py_ssize_t size, double now) noexcept:
     cdef Py_ssize_t name_size = size - RFC850_TAIL_SIZE
     cdef const char* tail = at + name_size
-    cdef double latest = _within(now) + FIFTY_YEARS, seconds
+    cdef double latest = _within(_within(now) + FIFTY_YEARS), seconds
     cdef int year
     if name_size <= 3 or not _is_weekday(at, name_size) or not _has_shape(tail, _RFC850_TAIL, RFC850_TAIL_SIZE):
         return -1.0
@@ -92,9 +92,14 @@ cdef int _month(const char* at) noexcept:
     """1 to 12, or 0."""
     cdef int i
     for i in range(12):
-        if strncasecmp(at, _MONTHS + 3 * i, 3) == 0:
+        if _letters(at) == _letters(_MONTHS + 3 * i):
             return i + 1
     return 0
+
+
+cdef inline int _letters(const char* at) noexcept:
+    """Three of them as one number, in any case: no other byte is a letter but for its case."""
+    return (<unsigned char> at[0] | 32) << 16 | (<unsigned char> at[1] | 32) << 8 | (<unsigned char> at[2] | 32)
 
 
 cdef int _number(const char* at, int width) noexcept:

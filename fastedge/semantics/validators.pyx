@@ -49,22 +49,21 @@ cdef Outcome evaluate(Request request, int status, bytes etag, bytes last_modifi
 cdef bint _has_changed(Fields fields, bytes etag, bytes last_modified, double now) except -1:
     """By If-Match, else by If-Unmodified-Since."""
     cdef bytes listed = _asked(fields, _IF_MATCH)
-    cdef double modified, since
+    cdef double since
     if listed is not None:
         return not _names(listed, etag, _same_strong)
-    since, modified = _moment(_asked(fields, _IF_UNMODIFIED_SINCE), now), _moment(last_modified, now)
-    return since >= 0 and modified > since
+    since = _moment(_asked(fields, _IF_UNMODIFIED_SINCE), now)
+    return since >= 0 and _moment(last_modified, now) > since
 
 
 cdef bint _is_known(Fields fields, bytes etag, bytes last_modified, bytes date, double now) except -1:
     """By If-None-Match, else by If-Modified-Since, for which Date is as good as Last-Modified (RFC 9111 §4.3.2)."""
     cdef bytes listed = _asked(fields, _IF_NONE_MATCH)
-    cdef double modified, since
+    cdef double since
     if listed is not None:
         return _names(listed, etag, _same_weak)
     since = _moment(_asked(fields, _IF_MODIFIED_SINCE), now)
-    modified = _moment(date if last_modified is None else last_modified, now)
-    return 0 <= modified <= since
+    return since >= 0 and 0 <= _moment(date if last_modified is None else last_modified, now) <= since
 
 
 cdef inline bytes _asked(Fields fields, FieldName name):
