@@ -14,6 +14,7 @@ from fastedge._core.metrics import Metrics, extend_origins
 from fastedge._core.purges import Purges
 from fastedge.assembly import Prepared
 from fastedge.clock import monotonic
+from fastedge.inspection import StoredObject
 from fastedge.limits import (
     listen_backlog,
     metrics_origins_max,
@@ -120,6 +121,10 @@ class Worker:
         await self._connector.close(self.front.pools)
         await asyncio.sleep(0)
         return drained
+
+    def inspect(self, url: str, *, with_disk: bool) -> list[StoredObject]:
+        """What is stored for this URL, which is in its normal form. There is no store yet."""
+        return []
 
     # --- what the front asks for --------------------------------------------------------------------------------
 
