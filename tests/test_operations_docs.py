@@ -37,7 +37,7 @@ def test_docs_have_the_bounds_of_the_code() -> None:
     assert f"within {worker_settle_ms // 1000} s of its start" in TEXT
     assert f"no longer than {reload_timeout_ms // 1000} s to prepare" in TEXT
     assert f"The table has {cache_purge_cells:,} cells" in TEXT
-    assert f"The latest\n{cache_purge_prefixes_max:,} prefixes" in TEXT
+    assert f"{cache_purge_prefixes_max:,} prefixes are remembered" in " ".join(TEXT.split())
     assert f"at most {cache_purge_prefix_bytes_max} bytes each" in TEXT
     assert f"One request may name {cache_purge_request_items_max:,} things" in TEXT
     assert cache_inspection_ms_max == 1000
