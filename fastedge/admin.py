@@ -1,6 +1,6 @@
 """The admin listener: health, metrics, status and reload over HTTP, answered by a stage on an engine of its own.
 
-It runs in the supervisor and asks no worker anything. What changes state needs the token; without one it is not there.
+It runs in the supervisor. What changes state, or shows what is stored, needs the token; without one it is not there.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from fastedge._core.proxies import TrustedProxies
 from fastedge._core.wire import ResponseReader
 from fastedge.config.schema import Server
 from fastedge.engine import Engine, Site
-from fastedge.limits import admin_connections_max, listen_backlog
+from fastedge.limits import admin_body_bytes_max, admin_connections_max, listen_backlog
 from fastedge.origin.fetch import OriginSide
 from fastedge.server.connection import ClientConnection
 from fastedge.server.front import Front
@@ -23,6 +23,7 @@ from fastedge.server.prometheus import CONTENT_TYPE
 from fastedge.server.timers import Timers
 
 Answer = Verdict | Response | Wait
+Asked = Coroutine[Any, Any, tuple[int, Mapping[str, Any]]]
 
 
 class Controls(Protocol):
@@ -37,8 +38,11 @@ class Controls(Protocol):
     def metrics(self) -> bytes: ...
     def status(self) -> Mapping[str, Any]: ...
     async def reload(self) -> tuple[int, Mapping[str, Any]]:
-        """The status of the answer, and what it says in JSON."""
+        """The status of the answer, and what it says in JSON; so the two below."""
         ...
+
+    async def purge(self, body: bytes) -> tuple[int, Mapping[str, Any]]: ...
+    async def inspect(self, url: str) -> tuple[int, Mapping[str, Any]]: ...
 
 
 class AdminStage:
@@ -51,7 +55,9 @@ class AdminStage:
             "/readyz": ("GET", lambda request: _health("ready", controls.is_ready)),
             "/metrics": ("GET", lambda request: Response(200, [("Content-Type", CONTENT_TYPE)], controls.metrics())),
             "/v1/status": ("GET", lambda request: Response.json(controls.status())),
-            "/v1/reload": ("POST", self._reload),
+            "/v1/reload": ("POST", self._guarded(lambda request: controls.reload())),
+            "/v1/purge": ("POST", self._guarded(lambda request: controls.purge(request.content or b""))),
+            "/v1/cache": ("GET", self._guarded(lambda request: controls.inspect(request.query_value("url") or ""))),
         }
 
     def on_request(self, request: Request, ctx: Context) -> Answer:
@@ -63,15 +69,20 @@ class AdminStage:
     def on_response(self, request: Request, response: Response, ctx: Context) -> None:
         response.headers.set("Cache-Control", "no-store")
 
-    def _reload(self, request: Request) -> Answer:
-        token = self._controls.token
-        if token is None:
-            return _not_found(request)
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        # RFC 6750 §2.1, RFC 9110 §11.1: the scheme's case does not matter; the token is compared in constant time.
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode("latin-1"), token):
-            return Response(401, [("WWW-Authenticate", 'Bearer realm="fastedge"')], "401 Unauthorized\n")
-        return Wait(self._controls.reload, _json)
+    def _guarded(self, ask: Callable[[Request], Asked]) -> Callable[[Request], Answer]:
+        """What is only for whoever has the token."""
+
+        def answer(request: Request) -> Answer:
+            token = self._controls.token
+            if token is None:
+                return _not_found(request)
+            scheme, _, given = request.headers.get("authorization", "").partition(" ")
+            # RFC 6750 §2.1, RFC 9110 §11.1: the scheme's case does not matter; the token is compared in constant time.
+            if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode("latin-1"), token):
+                return Response(401, [("WWW-Authenticate", 'Bearer realm="fastedge"')], "401 Unauthorized\n")
+            return Wait(lambda: ask(request), _json)
+
+        return answer
 
 
 class AdminListener:
@@ -87,7 +98,8 @@ class AdminListener:
         self._front = Front(
             OriginSide(ResponseReader(), self._timers, _no_origin),
             self._timers,
-            server=Server(connections_max=admin_connections_max, request_body_mb_max=0),
+            server=Server(connections_max=admin_connections_max),
+            collected_body_bytes_max=admin_body_bytes_max,
             perform=self._perform,
             report=report,
         )

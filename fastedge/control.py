@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from fastedge.config.problems import Problem
+from fastedge.inspection import StoredObject
 from fastedge.limits import control_message_bytes_max, control_read_bytes_max
 
 
@@ -28,6 +29,8 @@ class Start(Struct, frozen=True):
     control: int
     sources: int
     metrics: int
+    purges: int
+    purge_file: int | None  # None: there is no disk tier, or no file could be made
     listeners: tuple[int, ...]
     metric_origins: tuple[str, ...]
 
@@ -86,8 +89,24 @@ class Committed(Struct, frozen=True, tag=True):
     generation: int
 
 
-ToWorker = Prepare | Commit | Abort | Drain | Reopen
-FromWorker = Ready | Failed | Prepared | Committed
+class Inspect(Struct, frozen=True, tag=True):
+    """To a worker: what is stored for this URL? One of the workers answers for the disk that all share."""
+
+    number: int
+    url: str
+    with_disk: bool
+
+
+class Inspected(Struct, frozen=True, tag=True):
+    """From a worker: what is stored, as far as it fits."""
+
+    number: int
+    objects: tuple[StoredObject, ...]
+    is_complete: bool
+
+
+ToWorker = Prepare | Commit | Abort | Drain | Reopen | Inspect
+FromWorker = Ready | Failed | Prepared | Committed | Inspected
 
 Received = TypeVar("Received")
 

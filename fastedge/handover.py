@@ -66,6 +66,11 @@ class SharedPurges:
         os.close(self.descriptor)
 
 
+def map_purges(descriptor: int) -> Purges:
+    """In a worker: what `SharedPurges` holds."""
+    return Purges(mmap.mmap(descriptor, purges.mapping_bytes()))
+
+
 def private_purges() -> Purges:
     """For a worker that shares its memory with nobody."""
     return _initialised(mmap.mmap(-1, purges.mapping_bytes()))

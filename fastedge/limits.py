@@ -60,6 +60,8 @@ cache_purge_cells = 1 << 20  # of the table of purges: two names that share a ce
 cache_purge_prefixes_max = 1024  # prefixes remembered one by one; older ones become a purge of everything before them
 cache_purge_prefix_bytes_max = 512
 cache_purge_request_items_max = 1024  # names in one POST /v1/purge
+cache_inspected_bytes_max = 2 * 1024 * 1024  # of what one worker tells about one URL
+cache_inspection_ms_max = 1_000  # for all workers to tell it
 
 # --- ranges (RFC 9110 §14) -------------------------------------------------------------------------------------------
 ranges_max = 16  # in one Range; with more it is as if there were none
@@ -201,4 +203,5 @@ tidy_delay_ms = 2_000  # after a reload, before the old generation is looked for
 control_message_bytes_max = 4 * 1024 * 1024  # one message between the supervisor and a worker
 control_read_bytes_max = 64 * 1024  # at once
 admin_connections_max = 64
+admin_body_bytes_max = 2 * 1024 * 1024  # of a request to the admin listener
 log_close_timeout_ms = 2_000  # writing what is left when a worker ends

@@ -12,7 +12,7 @@ from pathlib import Path
 from fastedge._core.purges import Purges, image_bytes
 
 NAME = "purges.bin"
-_BLOCK_BITS = 20  # nobody purges a million names in a millisecond
+_BLOCK_BITS = 20  # nobody purges a million names a second; a number is exact in JSON too
 _HOLE = bytes(4096)
 
 
@@ -58,9 +58,9 @@ def open_purges(directory: Path, purges: Purges, now_s: float, warn: Callable[[s
     is_whole = purges.restore(image)
     if image and not is_whole:
         warn(f"{directory / NAME} is damaged: everything stored before now is taken for purged")
-    # Numbers that the image has lost may stand in stored responses. Each start begins a block of its own, and one for
-    # the wall clock's millisecond if that is ahead, so that it is behind all of them even where the whole image is gone.
-    purges.advance(max((purges.now() >> _BLOCK_BITS) + 1, int(now_s * 1000)) << _BLOCK_BITS)
+    # Numbers that the image has lost may stand in stored responses. Each start begins a block of its own, or that of
+    # the wall clock's second if that is ahead: behind all of them even where the whole image is gone.
+    purges.advance(max((purges.now() >> _BLOCK_BITS) + 1, int(now_s)) << _BLOCK_BITS)
     try:
         file = PurgeFile(_create(directory, image if is_whole else b""), warn)
     except OSError as error:

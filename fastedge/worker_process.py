@@ -20,15 +20,32 @@ import uvloop
 
 from fastedge import control
 from fastedge._core.metrics import Metrics
+from fastedge._core.purges import Purges
 from fastedge.assembly import Prepared, prepare
 from fastedge.clock import monotonic
 from fastedge.config import ConfigErrors
 from fastedge.config.problems import Problem
-from fastedge.control import Abort, Channel, Commit, Committed, Drain, Failed, Prepare, Ready, Reopen, Start, ToWorker
+from fastedge.control import (
+    Abort,
+    Channel,
+    Commit,
+    Committed,
+    Drain,
+    Failed,
+    Inspect,
+    Inspected,
+    Prepare,
+    Ready,
+    Reopen,
+    Start,
+    ToWorker,
+)
 from fastedge.errors import ConfigError
-from fastedge.handover import read_sources
+from fastedge.handover import map_purges, read_sources
+from fastedge.inspection import bounded
 from fastedge.limits import tidy_delay_ms, worker_kill_grace_ms
 from fastedge.preparation import Preparation
+from fastedge.purge_file import PurgeFile
 from fastedge.server.log_writer import LogWriter
 from fastedge.server.observer import Observer
 from fastedge.server.worker import Worker
@@ -84,6 +101,7 @@ class Agent:
             observer=self._observer,
             on_tick=lambda now_us: metrics.beat(now_us * 1000),
             origins=start.metric_origins,
+            purges=_purges(start),
         )
 
     async def serve(self, sock: socket.socket) -> int:
@@ -117,6 +135,8 @@ class Agent:
                 if self._log is not None:
                     self._observer.flush()
                     self._log.reopen()
+            case Inspect(number, url, with_disk):
+                self._channel.send(Inspected(number, *bounded(self._worker.inspect(url, with_disk=with_disk))))
 
     def _prepare(self, generation: int, metric_origins: tuple[str, ...], descriptor: int) -> None:
         self._abort()
@@ -145,6 +165,15 @@ class Agent:
         preparation, self._preparation = self._preparation, None
         if preparation is not None:
             preparation.abort()
+
+
+def _purges(start: Start) -> Purges:
+    """The host's table, which writes what this worker purges into the file that the supervisor has made."""
+    purges = map_purges(start.purges)
+    os.close(start.purges)
+    if start.purge_file is not None:
+        purges.keep = PurgeFile(start.purge_file, logging.getLogger("fastedge").warning).keep
+    return purges
 
 
 def _tidy() -> None:

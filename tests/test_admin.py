@@ -25,6 +25,18 @@ class FakeControls:
     async def reload(self) -> tuple[int, Mapping[str, Any]]:
         return 422, {"result": "refused"}
 
+    async def purge(self, body: bytes) -> tuple[int, Mapping[str, Any]]:
+        return 200, {"body": body.decode()}
+
+    async def inspect(self, url: str) -> tuple[int, Mapping[str, Any]]:
+        return 200, {"url": url}
+
+
+AUTHORIZED = {"Authorization": "Bearer sesame"}
+GUARDED = pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/v1/reload"), ("POST", "/v1/purge"), ("GET", "/v1/cache?url=http://a/")]
+)
+
 
 @pytest.fixture
 def controls() -> FakeControls:
@@ -68,18 +80,31 @@ def test_reload_with_the_token_is_performed(controls: FakeControls) -> None:
         assert (response.status, response.body) == (422, b'{"result":"refused"}')
 
 
+def test_purge_without_a_body_gets_none(controls: FakeControls) -> None:
+    response = answer(controls, Request("POST", "/v1/purge", AUTHORIZED))
+    assert response.body == b'{"body":""}'
+
+
+def test_inspection_gets_the_url(controls: FakeControls) -> None:
+    response = answer(controls, Request("GET", "/v1/cache?url=https%3A%2F%2Fa%2F%3Fb%3D1%262", AUTHORIZED))
+    assert response.body == b'{"url":"https://a/?b=1&2"}'
+    assert answer(controls, Request("GET", "/v1/cache", AUTHORIZED)).body == b'{"url":""}'
+
+
 @pytest.mark.parametrize(
     "value", ["Bearer", "Bearer ", "Bearer sesam", "Bearer sesamee", "Basic sesame", "sesame", "Bearer \xe9"]
 )
-def test_reload_with_another_token_is_refused(controls: FakeControls, value: str) -> None:
-    response = answer(controls, Request("POST", "/v1/reload", {"Authorization": value}))
+@GUARDED
+def test_other_token_is_refused(controls: FakeControls, method: str, path: str, value: str) -> None:
+    response = answer(controls, Request(method, path, {"Authorization": value}))
     assert response.status == 401
     assert response.headers["www-authenticate"] == 'Bearer realm="fastedge"'
 
 
-def test_reload_is_not_offered_without_a_token(controls: FakeControls) -> None:
+@GUARDED
+def test_what_needs_a_token_is_not_there_without_one(controls: FakeControls, method: str, path: str) -> None:
     controls.token = None
-    assert answer(controls, Request("POST", "/v1/reload", {"Authorization": "Bearer "})).status == 404
+    assert answer(controls, Request(method, path, {"Authorization": "Bearer "})).status == 404
 
 
 @pytest.mark.parametrize(

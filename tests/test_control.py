@@ -21,6 +21,8 @@ from fastedge.control import (
     Drain,
     Failed,
     FromWorker,
+    Inspect,
+    Inspected,
     Lines,
     Prepare,
     Prepared,
@@ -28,13 +30,34 @@ from fastedge.control import (
     Reopen,
     ToWorker,
 )
+from fastedge.inspection import StoredObject
 
-TO_WORKER = [Prepare(2, ("main", "eu")), Commit(2), Abort(2), Drain(), Reopen()]
+TO_WORKER = [
+    Prepare(2, ("main", "eu")),
+    Commit(2),
+    Abort(2),
+    Drain(),
+    Reopen(),
+    Inspect(7, "https://shop.example/", True),
+]
+STORED = StoredObject(
+    key="k",
+    status=200,
+    age_s=1.5,
+    ttl_s=-2.0,
+    state="stale",
+    vary={"accept": "text/html"},
+    tags=("red", "é"),
+    bytes=1000,
+    tier="disk",
+    etag=None,
+)
 FROM_WORKER = [
     Ready(1, ("", "A.on_request")),
     Failed((Problem("a", "b", "c\nd é \u2028"),)),
     Prepared(2, (Problem("a", "", "c"),), ()),
     Committed(2),
+    Inspected(7, (STORED, STORED), False),
 ]
 
 
@@ -94,7 +117,7 @@ def test_descriptors_arrive_with_their_messages(pair: tuple[socket.socket, socke
         await ended.wait()
 
     asyncio.run(exchange())
-    contents = [b"sources %d" % i if i % 5 == 0 else None for i in range(15)]
+    contents = [b"sources %d" % i if i % 6 == 0 else None for i in range(18)]
     assert got == list(zip(TO_WORKER * 3, contents, strict=True))
 
 

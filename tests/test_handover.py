@@ -5,7 +5,7 @@ import os
 import pytest
 
 from fastedge.config import Sources
-from fastedge.handover import SealedSources, SharedMetrics, read_sources
+from fastedge.handover import SealedSources, SharedMetrics, SharedPurges, map_purges, private_purges, read_sources
 
 SOURCES = Sources("edge.toml", "/etc/edge", b"[server]\n", ("a=1",), {"/x": b"\0" * 100_000}, {"KEY": b"s"}, {})
 
@@ -38,3 +38,15 @@ def test_descriptors_are_not_inherited_by_chance() -> None:
     finally:
         sealed.close()
         metrics.close()
+
+
+def test_purge_is_in_force_wherever_its_table_is_mapped() -> None:
+    shared = SharedPurges()
+    try:
+        worker = map_purges(shared.descriptor)
+        born = worker.now()
+        shared.table.purge(1, False)
+        assert worker.verdict_of([1], b"", born) == "hard"
+        assert private_purges().verdict_of([1], b"", born) == "kept"
+    finally:
+        shared.close()

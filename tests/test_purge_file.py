@@ -66,7 +66,7 @@ def test_numbers_go_on_although_the_clock_was_set_back(tmp_path: Path) -> None:
 def test_numbers_are_behind_all_earlier_ones_although_the_image_is_gone(tmp_path: Path) -> None:
     born = run(tmp_path)[0].now()
     (tmp_path / NAME).unlink()
-    purges, warnings = run(tmp_path, NOW + 0.01)
+    purges, warnings = run(tmp_path, NOW + 1)
     assert warnings == []
     assert purges.verdict_of([], b"", born) == "hard"
     assert purges.verdict_of([], b"", purges.now()) == "kept"
@@ -86,7 +86,7 @@ def test_numbers_are_behind_all_earlier_ones_although_the_image_is_gone(tmp_path
 def test_damaged_image_is_a_purge_of_everything_once(tmp_path: Path, damage) -> None:  # type: ignore[no-untyped-def]
     born = run(tmp_path)[0].now()
     (tmp_path / NAME).write_bytes(damage((tmp_path / NAME).read_bytes()))
-    purges, warnings = run(tmp_path, NOW + 0.01)
+    purges, warnings = run(tmp_path, NOW + 1)
     assert warnings == [f"{tmp_path / NAME} is damaged: everything stored before now is taken for purged"]
     assert purges.verdict_of([], b"", born) == "hard"
     later = purges.now()
@@ -129,7 +129,7 @@ def test_image_deleted_underneath_is_a_purge_of_everything_at_the_next_start(tmp
     (tmp_path / NAME).unlink()
     purges.purge(RED, False)
     file.close()
-    assert run(tmp_path, NOW + 0.01)[0].verdict_of([], b"", born) == "hard"
+    assert run(tmp_path, NOW + 1)[0].verdict_of([], b"", born) == "hard"
 
 
 def test_process_left_behind_writes_where_nobody_reads(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from fastedge._core import purges
 from fastedge._core.purges import Purges, name_hash
+from fastedge.purge_file import open_purges
 
 NAMES = [name_hash(b"tag", b"%d" % i) for i in range(4)]
 URL = b"https://shop.example/item/42?color=red"
@@ -39,3 +40,9 @@ def test_name_hash(benchmark):
 
 def test_purge(benchmark, table):
     benchmark(table.purge, NAMES[0], False)
+
+
+def test_purge_with_its_image(benchmark, table, tmp_path):
+    file = open_purges(tmp_path, table, 1e9, pytest.fail)
+    benchmark(table.purge, NAMES[0], False)
+    file.close()

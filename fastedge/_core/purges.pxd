@@ -60,7 +60,7 @@ cdef class Purges:
         self, const uint64_t* names, Py_ssize_t count, const char* url, Py_ssize_t size, uint64_t born
     ) noexcept
     cdef uint64_t _number(self) noexcept
-    cdef int _in_force(self) noexcept
+    cdef void _in_force(self) noexcept
     cdef Purged _prefixes(self, const char* url, Py_ssize_t size, uint64_t born) noexcept
     cdef int _keep(self, const void* span) except -1
     cdef bint _restore(self, bytes image, Py_ssize_t at, Py_ssize_t target, Py_ssize_t count, Py_ssize_t size) except *

@@ -154,9 +154,8 @@ cdef class Purges:
     cdef uint64_t _number(self) noexcept:
         return fastedge_add_1(&self.header[<int> NEXT])
 
-    cdef int _in_force(self) noexcept:
+    cdef void _in_force(self) noexcept:
         fastedge_add_1(&self.header[<int> VERSION])
-        return 0
 
     # --- looking ------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from fastedge._core.store import MemoryStore
 from fastedge.assembly import Prepared
 from fastedge.clock import monotonic
 from fastedge.config.schema import Cache
+from fastedge.inspection import StoredObject
 from fastedge.limits import (
     cache_memory_share,
     listen_backlog,
@@ -139,6 +140,10 @@ class Worker:
         await self._connector.close(self.front.pools)
         await asyncio.sleep(0)
         return drained
+
+    def inspect(self, url: str, *, with_disk: bool) -> list[StoredObject]:
+        """What is stored for this URL, which is in its normal form. There is no store yet."""
+        return []
 
     # --- what the front asks for --------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from fastedge.supervisor.purging import Purger, absolute_url, parse_purging
 from fastedge.supervisor.reload import Outcome, Reloader, Result
 from fastedge.supervisor.supervisor import Supervisor
 from fastedge.supervisor.table import State
@@ -17,6 +18,7 @@ class SupervisorControls:
     def __init__(self, supervisor: Supervisor, reloader: Reloader) -> None:
         self._supervisor = supervisor
         self._reloader = reloader
+        self._purger = Purger(supervisor.purges.table, supervisor.purge_file, supervisor.count)
 
     @property
     def is_alive(self) -> bool:
@@ -46,3 +48,17 @@ class SupervisorControls:
             "generation": outcome.generation,
             "errors": [msgspec.to_builtins(problem) for problem in outcome.problems],
         }
+
+    async def purge(self, body: bytes) -> tuple[int, Mapping[str, Any]]:
+        try:
+            purging = parse_purging(body)
+        except ValueError as error:
+            return 400, {"error": str(error)}
+        return 200, await self._purger.purge(purging)
+
+    async def inspect(self, url: str) -> tuple[int, Mapping[str, Any]]:
+        try:
+            normal = absolute_url(url).decode()
+        except ValueError as error:
+            return 400, {"error": f"{error} - in the parameter `url`"}
+        return 200, {"url": normal, "workers": await self._supervisor.inspect(normal)}

@@ -2,13 +2,16 @@
 workers asks for. Never executes a policy, never touches a client's byte."""
 
 import asyncio
+import contextlib
+import itertools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from fastedge._core.metrics import Metrics, extend_origins
-from fastedge.clock import monotonic
+from fastedge.clock import monotonic, now
 from fastedge.config import EdgeConfig, Sources
 from fastedge.config.problems import Problem
 from fastedge.config.sizes import workers_of
@@ -19,14 +22,18 @@ from fastedge.control import (
     Drain,
     Failed,
     FromWorker,
+    Inspect,
+    Inspected,
     Prepare,
     Prepared,
     Ready,
     Reopen,
     Start,
 )
-from fastedge.handover import SealedSources, SharedMetrics
-from fastedge.limits import supervisor_gap_ms_max, supervisor_tick_ms
+from fastedge.handover import SealedSources, SharedMetrics, SharedPurges
+from fastedge.inspection import Inspection
+from fastedge.limits import cache_inspection_ms_max, supervisor_gap_ms_max, supervisor_tick_ms
+from fastedge.purge_file import PurgeFile, open_purges
 from fastedge.server.prometheus import render
 from fastedge.supervisor.listeners import Listeners
 from fastedge.supervisor.table import Kill, Reason, Spawn, State, WorkerTable
@@ -52,12 +59,16 @@ class Supervisor:
         self.table = WorkerTable(count)
         self.metrics = SharedMetrics(count)
         self.count = Metrics(self.metrics.buffer, count).count
+        self.purges = SharedPurges()
+        self.purge_file = _open_purge_file(config, self.purges, say)
         self.metric_origins = extend_origins((), config.origins)
         self.started_ms = _now_ms()
         self.changed = asyncio.Event()  # something came from a worker: for a reload that waits
         self.uncommitted: set[int] = set()
         self.vote: Vote | None = None
         self._voters: dict[int, WorkerProcess] = {}
+        self._inspections: dict[int, Inspection] = {}
+        self._inspection_numbers = itertools.count()
         self.has_started = False
         self.on_start: Callable[[], None] = lambda: None
         self.on_tick: Callable[[int], None] = lambda now_us: None
@@ -78,6 +89,9 @@ class Supervisor:
             self.listeners.close()
             self.sealed.close()
             self.metrics.close()
+            self.purges.close()
+            if self.purge_file is not None:
+                self.purge_file.close()
 
     # --- what the outside asks for ------------------------------------------------------------------------------
 
@@ -123,6 +137,17 @@ class Supervisor:
                 for slot, row in enumerate(self.table.rows)
             ],
         }
+
+    async def inspect(self, url: str) -> list[Mapping[str, Any]]:
+        """What each worker that serves has stored for this URL, and the disk; bounded in time."""
+        number = next(self._inspection_numbers)
+        inspection = self._inspections[number] = Inspection(self.table.of_state(State.READY))
+        for slot in inspection.slots:
+            self.tell([slot], Inspect(number, url, with_disk=slot == inspection.slots[0]))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(inspection.done.wait(), cache_inspection_ms_max / 1000)
+        del self._inspections[number]
+        return inspection.workers()
 
     # --- what a reload needs ------------------------------------------------------------------------------------
 
@@ -192,6 +217,8 @@ class Supervisor:
             sealed.generation,
             sources=sealed.descriptor,
             metrics=self.metrics.descriptor,
+            purges=self.purges.descriptor,
+            purge_file=self.purge_file.descriptor if self.purge_file else None,
             listeners=self.listeners.descriptors(slot),
             metric_origins=self.metric_origins,
         )
@@ -222,6 +249,9 @@ class Supervisor:
                 worker.hooks = {generation: worker.hooks[generation]}
                 self.table.committed(slot, generation)
                 self.uncommitted.discard(slot)
+            case Inspected(number, objects, is_complete):
+                if number in self._inspections:
+                    self._inspections[number].answered(slot, objects, is_complete)
         self.changed.set()
 
     def _ready(self, slot: int, generation: int) -> None:
@@ -268,6 +298,8 @@ class Supervisor:
         self.uncommitted.discard(slot)
         if self.vote is not None:
             self.vote.lost(slot)
+        for inspection in self._inspections.values():
+            inspection.lost(slot)
         self.changed.set()
         if self.table.stopping:
             if was is State.DRAINING and status != 0:
@@ -308,6 +340,12 @@ class Supervisor:
     def _end_if_empty(self) -> None:
         if self.table.is_empty and not self._exit.done():
             self._exit.set_result(self._exit_status)
+
+
+def _open_purge_file(config: EdgeConfig, purges: SharedPurges, say: Say) -> PurgeFile | None:
+    if config.cache.disk_path is None:
+        return None
+    return open_purges(Path(config.cache.disk_path), purges.table, now(), say)
 
 
 def _now_ms() -> int:

@@ -52,6 +52,7 @@ class WorkerProcess:
 
 
 def _spawn(start: Start) -> subprocess.Popen[bytes]:
+    inherited = (start.control, start.sources, start.metrics, start.purges, start.purge_file, *start.listeners)
     command = [sys.executable, "-P", "-m", "fastedge.worker_process", msgspec.json.encode(start).decode()]
     # The same modules as here, however this process came to find them; -P keeps the working directory's out.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -59,7 +60,7 @@ def _spawn(start: Start) -> subprocess.Popen[bytes]:
         command,
         stdin=subprocess.DEVNULL,
         env=environment,
-        pass_fds=(start.control, start.sources, start.metrics, *start.listeners),
+        pass_fds=[fd for fd in inherited if fd is not None],
         process_group=0,  # a Ctrl-C is the supervisor's to hear
     )
 
