@@ -38,3 +38,8 @@ def now():
 def monotonic():
     """Microseconds on a clock that no one sets; all processes of a host share it."""
     return monotonic_us()
+
+
+def steady():
+    """Microseconds on the clock that ages what is stored."""
+    return steady_us(monotonic_us())

@@ -59,6 +59,7 @@ cache_memory_share = 8  # a stored body is at most one such part of cache.memory
 cache_purge_cells = 1 << 20  # of the table of purges: two names that share a cell are purged together
 cache_purge_prefixes_max = 1024  # prefixes remembered one by one; older ones become a purge of everything before them
 cache_purge_prefix_bytes_max = 512
+cache_inspected_slots_max = 10_000  # stored responses looked at before others have their turn
 cache_purge_request_items_max = 1024  # names in one POST /v1/purge
 cache_inspected_bytes_max = 2 * 1024 * 1024  # of what one worker tells about one URL
 cache_inspection_ms_max = 1_000  # for all workers to tell it

@@ -93,6 +93,7 @@ class Agent:
         self._log = log
         self._observer = Observer(metrics, worker=start.slot, write=log.put if log else None)
         self._preparation: Preparation | None = None
+        self._inspections: set[asyncio.Task[None]] = set()
         self._ending = asyncio.Event()
         metrics.begin(os.getpid(), start.generation, monotonic() * 1000)
         self._worker = Worker(
@@ -136,7 +137,12 @@ class Agent:
                     self._observer.flush()
                     self._log.reopen()
             case Inspect(number, url, with_disk):
-                self._channel.send(Inspected(number, *bounded(self._worker.inspect(url, with_disk=with_disk))))
+                task = self._loop.create_task(self._inspect(number, url, with_disk))
+                self._inspections.add(task)
+                task.add_done_callback(self._inspections.discard)
+
+    async def _inspect(self, number: int, url: str, with_disk: bool) -> None:
+        self._channel.send(Inspected(number, *bounded(await self._worker.inspect(url, with_disk=with_disk))))
 
     def _prepare(self, generation: int, metric_origins: tuple[str, ...], descriptor: int) -> None:
         self._abort()

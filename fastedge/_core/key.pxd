@@ -11,4 +11,5 @@ cdef struct KeyHash:
 cdef bytes key_of(Request request, Plan plan)
 cdef KeyHash hash_of(bytes key) except *
 cdef int url_span(bytes key, Py_ssize_t* at, Py_ssize_t* size) except -1
-cdef bytes url_of(Request request, Plan plan)
+cdef bytes url_of(Request request, bytes target)
+cdef bytes origin_of(Request request)

@@ -25,12 +25,14 @@ def cache_key(Request request not None, Plan plan not None):
 
 cdef bytes key_of(Request request, Plan plan):
     cdef OriginField field
-    cdef bytes url = url_of(request, plan)
+    cdef bytes url = url_of(request, plan.target_wire)
     cdef bytes origin = b"" if plan.origin_name is None else (<str> plan.origin_name).encode()
     cdef list parts
-    if not plan.edits and not plan.key_parts:
+    if not plan.edits and not plan.key_parts and PyBytes_GET_SIZE(request.authority) == PyBytes_GET_SIZE(request.host_wire):
         return _two_parts(url, origin)
     parts = [url, origin]
+    if request.authority != _authority(request):
+        parts += [b"authority", request.authority]      # an origin may tell the spellings apart
     for field in plan.edits:
         if field.keyed:
             parts += [b"set" if field.replaces else b"add", field.name.wire, b"\0" if field.value is None else field.value]
@@ -39,17 +41,34 @@ cdef bytes key_of(Request request, Plan plan):
     return b"".join([b"%d:%b" % (len(part), part) for part in parts])
 
 
-cdef bytes url_of(Request request, Plan plan):
-    """scheme://authority/path?query as the origin is asked for it; unambiguous, as an authority has no slash."""
+cdef bytes url_of(Request request, bytes target):
+    """The URL that `target` means, with an authority in its one spelling; unambiguous, as an authority has no slash."""
     cdef bytes scheme = _HTTPS if request.secure else _HTTP
-    cdef Py_ssize_t prefix = PyBytes_GET_SIZE(scheme), authority = PyBytes_GET_SIZE(request.authority)
-    cdef Py_ssize_t target = PyBytes_GET_SIZE(plan.target_wire)
-    cdef bytes url = PyBytes_FromStringAndSize(NULL, prefix + authority + target)
+    cdef bytes authority = _authority(request)
+    cdef Py_ssize_t prefix = PyBytes_GET_SIZE(scheme), size = PyBytes_GET_SIZE(authority)
+    cdef bytes url = PyBytes_FromStringAndSize(NULL, prefix + size + PyBytes_GET_SIZE(target))
     cdef char* at = PyBytes_AS_STRING(url)
     memcpy(at, PyBytes_AS_STRING(scheme), prefix)
-    memcpy(at + prefix, PyBytes_AS_STRING(request.authority), authority)
-    memcpy(at + prefix + authority, PyBytes_AS_STRING(plan.target_wire), target)
+    memcpy(at + prefix, PyBytes_AS_STRING(authority), size)
+    memcpy(at + prefix + size, PyBytes_AS_STRING(target), PyBytes_GET_SIZE(target))
     return url
+
+
+cdef bytes origin_of(Request request):
+    """scheme://authority (RFC 6454)."""
+    return url_of(request, b"")
+
+
+cdef bytes _authority(Request request):
+    """Without the scheme's own port (RFC 9110 §4.2.3), and without the dot that may end a host."""
+    cdef bytes authority = request.authority
+    cdef Py_ssize_t host = PyBytes_GET_SIZE(request.host_wire)
+    if PyBytes_GET_SIZE(authority) == host:
+        return authority
+    port = authority.rpartition(b":")[2] if not authority.endswith((b"]", b".")) else b""
+    if not port or port == (b"443" if request.secure else b"80"):
+        return request.host_wire
+    return request.host_wire + b":" + port
 
 
 cdef KeyHash hash_of(bytes key) except *:

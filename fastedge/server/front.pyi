@@ -3,11 +3,13 @@ from typing import Any, final
 
 from fastedge._core.proxies import TrustedProxies
 from fastedge._core.purges import Purges
+from fastedge._core.store import MemoryStore
 from fastedge.config.schema import Server
 from fastedge.engine import Engine
 from fastedge.origin.fetch import OriginSide
 from fastedge.origin.pool import Pool
 from fastedge.server.connection import ClientConnection
+from fastedge.server.flight import Flights
 from fastedge.server.timers import Timers
 
 @final
@@ -17,7 +19,10 @@ class Front:
     trust: TrustedProxies
     connections: set[ClientConnection]
     draining: bool
+    store: MemoryStore | None
     purges: Purges
+    flights: Flights | None
+    on_invalidated: Callable[[bytes], None] | None
     collected_body_bytes_max: int
     def __init__(
         self,
@@ -29,7 +34,9 @@ class Front:
         perform: Callable[[Any, Callable[[Any], None]], None],
         report: Callable[[Exception], None],
         observer: Any = None,
+        store: MemoryStore | None = None,
         purges: Purges | None = None,
+        flights: Flights | None = None,
         collected_body_bytes_max: int = 0,
     ) -> None: ...
     def configure(self, server: Server, /) -> None: ...

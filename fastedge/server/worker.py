@@ -15,7 +15,7 @@ from fastedge._core.metrics import Metrics, extend_origins
 from fastedge._core.purges import Purges
 from fastedge._core.store import MemoryStore
 from fastedge.assembly import Prepared
-from fastedge.clock import monotonic
+from fastedge.clock import monotonic, steady
 from fastedge.config.schema import Cache
 from fastedge.inspection import StoredObject
 from fastedge.limits import (
@@ -31,6 +31,7 @@ from fastedge.origin.pool import Pool
 from fastedge.server.connection import ClientConnection
 from fastedge.server.flight import Flights
 from fastedge.server.front import Front
+from fastedge.server.inspector import stored_objects
 from fastedge.server.observer import Observer
 from fastedge.server.timers import Timers
 
@@ -141,9 +142,11 @@ class Worker:
         await asyncio.sleep(0)
         return drained
 
-    def inspect(self, url: str, *, with_disk: bool) -> list[StoredObject]:
-        """What is stored for this URL, which is in its normal form. There is no store yet."""
-        return []
+    async def inspect(self, url: str, *, with_disk: bool) -> list[StoredObject]:
+        """What is stored for this URL, which is in its normal form."""
+        if self.front.store is None:
+            return []
+        return await stored_objects(self.front.store, self.front.purges, url, steady())
 
     # --- what the front asks for --------------------------------------------------------------------------------
 

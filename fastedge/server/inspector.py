@@ -1,0 +1,53 @@
+"""What a worker has stored for one URL, for people: looked for in slices, so that a million entries hold nobody up."""
+
+import asyncio
+
+from fastedge._core.fields import Fields
+from fastedge._core.purges import Purges
+from fastedge._core.store import MemoryStore, Stored
+from fastedge._core.storedhead import stored_fields
+from fastedge.inspection import StoredObject
+from fastedge.limits import cache_inspected_slots_max
+
+_TAG_FIELDS = {"cache-groups": ",", "cache-tag": ",", "surrogate-key": None, "xkey": None}  # name → what parts its tags
+
+
+async def stored_objects(store: MemoryStore, purges: Purges, url: str, now_us: int) -> list[StoredObject]:
+    """Every response whose URL this is, variants included."""
+    found: list[Stored] = []
+    cursor = 0
+    while True:
+        some, cursor = store.scan(url.encode(), cursor, cache_inspected_slots_max)
+        found += some
+        if not cursor:
+            return [_described(stored, purges, now_us) for stored in found]
+        await asyncio.sleep(0)
+
+
+def _described(stored: Stored, purges: Purges, now_us: int) -> StoredObject:
+    head = stored_fields(stored.head)
+    age_s = stored.age_s(now_us)
+    names = memoryview(stored.names).cast("Q").tolist()
+    is_purged = purges.verdict_of(names, stored.url, stored.born) != "kept"
+    return StoredObject(
+        key=stored.key.decode("latin-1"),
+        status=stored.status,
+        age_s=round(age_s, 3),
+        ttl_s=round(stored.lifetime_s - age_s, 3),
+        state="purged" if is_purged else "fresh" if age_s < stored.lifetime_s else "stale",
+        vary=_vary(stored.vary),
+        tags=tuple(tag for name, mark in _TAG_FIELDS.items() for tag in _tags(head, name, mark)),
+        bytes=len(stored.head) + stored.length,
+        tier="memory" if isinstance(stored.body, bytes) else "disk",
+        etag=head.get("etag"),
+    )
+
+
+def _vary(packed: bytes | None) -> dict[str, str]:
+    """What the request said in each field that Vary names; "" where it said nothing."""
+    lines = (packed or b"").decode("latin-1").splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def _tags(head: Fields, name: str, mark: str | None) -> list[str]:
+    return [tag.strip(' "') for tag in head.get(name, "").split(mark) if tag.strip(' "')]
