@@ -37,6 +37,7 @@ cdef class CacheStage(NativeStage):
     cdef tuple tags                 # of bytes, or None
     cdef tuple tags_by_path         # of (Condition, tuple of bytes)
     cdef OriginField no_cookie      # the edit that takes Cookie away; None: it stays
+    cdef bint edits                 # something that is stored and not in the key
     cdef tuple kept_cookies         # of bytes: those that stay all the same
 
     cdef int set_lifetimes(self, Plan plan) except -1

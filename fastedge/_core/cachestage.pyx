@@ -78,12 +78,14 @@ cdef class CacheStage(NativeStage):
             self.no_cookie = OriginField.__new__(OriginField)
             self.no_cookie.name = _COOKIE_NAME
             self.no_cookie.replaces = self.no_cookie.keyed = True
+        self.edits = (ttl, default_ttl, stale_while_revalidate, stale_if_error, status_ttls, tags) != (None,) * 6 or bool(tags_by_path)
 
     cdef object request_hook(self, Request request, Context ctx):
         cdef Plan plan = ctx.plan
         if self.query is not None:
             plan.target_wire = self.query.normal(plan.target_wire)
         self.set_lifetimes(plan)
+        plan.unkeyed_edits += self.edits
         if self.bypass is not None and self.bypass.test(request):
             plan.cache_mode = "bypass"
         if self.tags is not None or self.tags_by_path:

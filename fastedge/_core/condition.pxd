@@ -3,6 +3,7 @@ from fastedge._core.message cimport Request
 
 cdef class Condition:
     cdef bint test(self, Request request) except -1
+    cdef int collect(self, list inputs) except -1       # what it looks at that is in no cache key
 
 
 cdef class Pattern:

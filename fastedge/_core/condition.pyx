@@ -19,6 +19,10 @@ cdef class Condition:
     cdef bint test(self, Request request) except -1:
         raise NotImplementedError
 
+    cdef int collect(self, list inputs) except -1:
+        """Appends what the condition looks at that is in no cache key: a field's FieldName, a cookie's name as bytes."""
+        return 0
+
     def holds(self, Request request not None):
         return self.test(request)
 
@@ -46,6 +50,13 @@ cdef class _AllOf(Condition):
                 return False
         return True
 
+    cdef int collect(self, list inputs) except -1:
+        cdef Condition part
+        for part in self.parts:
+            part.collect(inputs)
+        return 0
+
+
 
 @cython.final
 cdef class _AnyOf(Condition):
@@ -61,6 +72,13 @@ cdef class _AnyOf(Condition):
                 return True
         return False
 
+    cdef int collect(self, list inputs) except -1:
+        cdef Condition part
+        for part in self.parts:
+            part.collect(inputs)
+        return 0
+
+
 
 @cython.final
 cdef class _Not(Condition):
@@ -71,6 +89,9 @@ cdef class _Not(Condition):
 
     cdef bint test(self, Request request) except -1:
         return not self.part.test(request)
+
+    cdef int collect(self, list inputs) except -1:
+        return self.part.collect(inputs)
 
 
 @cython.final
@@ -183,6 +204,10 @@ cdef class _Field(Condition):
         cdef bytes value = request.fields.combined(self.name)
         return value is not None and self.pattern.match(value)
 
+    cdef int collect(self, list inputs) except -1:
+        inputs.append(self.name)
+        return 0
+
 
 @cython.final
 cdef class _Cookie(Condition):
@@ -207,6 +232,10 @@ cdef class _Cookie(Condition):
                 if find(line.at, line.size, self.name, len(self.name), &value, &size):
                     return self.pattern.fits(value, size)
         return False
+
+    cdef int collect(self, list inputs) except -1:
+        inputs.append(self.name)
+        return 0
 
 
 @cython.final

@@ -1,0 +1,6 @@
+from typing import final
+
+EVERY_FIELD: str
+
+@final
+class Reads: ...
