@@ -59,7 +59,6 @@ cache_purge_request_items_max = 1024  # names in one POST /v1/purge
 # --- policies --------------------------------------------------------------------------------------------------------
 stages_max = 256
 conditions_max = 64
-reads_max = 256  # things that the custom hooks of one request read, told apart
 
 # --- configuration (fastedge/config) ---------------------------------------------------------------------------------
 config_bytes_max = 1024 * 1024  # edge.toml

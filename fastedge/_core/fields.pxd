@@ -104,7 +104,8 @@ cdef class Fields:
         return (self.seen >> field_id) & 1
 
     cdef bytes value_at(self, Py_ssize_t i)
-    cdef int note_read(self, object what) except -1
+    cdef int note_read(self, object what) noexcept
+    cdef FieldName asked(self, str name)
     cdef int append(self, FieldName name, bytes value) except -1
     cdef int append_span(self, FieldName name, const char* at, Py_ssize_t size) except -1
     cdef int grow(self) except -1

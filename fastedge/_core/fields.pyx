@@ -14,7 +14,7 @@ from cpython.unicode cimport PyUnicode_AsLatin1String
 from libc.stdint cimport uint64_t
 from libc.string cimport memcmp, memcpy
 
-from fastedge._core.reads import EVERY_FIELD
+from fastedge._core.reads cimport EVERY_FIELD
 from fastedge.limits import field_name_learned_bytes_max, field_names_learned_max
 
 # The one table of the names that the edge itself acts on: identifier, name, traits.
@@ -204,7 +204,6 @@ for _field_id, _wire, _traits in _TABLE:
 
 cdef FieldName _set_cookie = known(SET_COOKIE)
 cdef FieldName _cookie = known(COOKIE)
-cdef object _EVERY_FIELD = EVERY_FIELD
 
 
 cdef bytes value_to_wire(object value):
@@ -358,22 +357,27 @@ cdef class Fields:
                 twin.append(<FieldName> line.name, <bytes> line.value)
         return twin
 
-    cdef int note_read(self, object what) except -1:
+    cdef int note_read(self, object what) noexcept:
         """For the Python face alone: what the edge itself reads is its own business."""
         if self.reads is not None:
             self.reads.note(what)
         return 0
 
+    cdef FieldName asked(self, str name):
+        cdef FieldName field = intern_text(name)
+        self.note_read(field)
+        return field
+
     # --- Python face --------------------------------------------------------------------------------------------
 
     def get(self, str name, default=None):
         """The combined value of all lines of `name`, or `default`."""
-        value = self.combined(self._asked(name))
+        value = self.combined(self.asked(name))
         return default if value is None else value.decode("latin-1")
 
     def get_all(self, str name):
         """The values of all lines of `name`, in order."""
-        return [value.decode("latin-1") for value in self._lines(self._asked(name))]
+        return [value.decode("latin-1") for value in self._lines(self.asked(name))]
 
     def set(self, str name, value):
         """Replaces every line of `name` by one."""
@@ -392,16 +396,16 @@ cdef class Fields:
 
     def items(self):
         """All lines as (name, value), in order."""
-        self.note_read(_EVERY_FIELD)
+        self.note_read(EVERY_FIELD)
         return [(name.text, value.decode("latin-1")) for name, value in self._pairs()]
 
     def copy(self):
         """A copy that can be edited."""
-        self.note_read(_EVERY_FIELD)
+        self.note_read(EVERY_FIELD)
         return self.copy_fields()
 
     def __getitem__(self, str name):
-        value = self.combined(self._asked(name))
+        value = self.combined(self.asked(name))
         if value is None:
             raise KeyError(name)
         return value.decode("latin-1")
@@ -413,7 +417,7 @@ cdef class Fields:
         self.remove(name)
 
     def __contains__(self, str name):
-        return self.find(self._asked(name)) is not None
+        return self.find(self.asked(name)) is not None
 
     def __iter__(self):
         return iter(dict.fromkeys(name for name, _ in self.items()))
@@ -431,11 +435,6 @@ cdef class Fields:
         if self.frozen:
             raise TypeError("a request's fields cannot be changed; edit ctx.plan")
         self.touched = True
-
-    def _asked(self, str name):
-        field = intern_text(name)
-        self.note_read(field)
-        return field
 
     def _lines(self, FieldName name):
         return [value for other, value in self._pairs() if _same(<FieldName> other, name)]

@@ -67,16 +67,16 @@ cdef class Context:
     cdef readonly str cache_reason
     cdef object observer    # explain's: called after each hook; None on the request path
     cdef Reads reads        # what custom hooks read of this request; None: none has run
-    cdef list unkeyed       # of (stage, what it read) for each that then edited what is stored, outside the key; or None
+    cdef list unkeyed       # of (stage, its number, inputs, reads.count), one an edit outside the key; or None
     cdef unsigned long long conditions_known
     cdef unsigned long long conditions_true
 
     cdef int set_claims(self, object claims) except -1
     cdef int set_variant(self, str experiment, str variant) except -1
     cdef int note(self, str stage, str reason) except -1
-    cdef int note_read(self, str fact) except -1
+    cdef int note_read(self, str fact) noexcept
     cdef int watch(self, Request request, int stage) except -1
-    cdef int unwatch(self) except -1
+    cdef int unwatch(self) noexcept
     cdef int suspect(self, str name, int stage, list inputs) except -1
 
 

@@ -507,7 +507,7 @@ cdef class Context:
 
     # --- what custom hooks read ---------------------------------------------------------------------------------
 
-    cdef int note_read(self, str fact) except -1:
+    cdef int note_read(self, str fact) noexcept:
         if self.reads is not None:
             self.reads.note(fact)
         return 0
@@ -520,23 +520,16 @@ cdef class Context:
         self.reads.stage = stage
         return 0
 
-    cdef int unwatch(self) except -1:
+    cdef int unwatch(self) noexcept:
         if self.reads is not None:
             self.reads.stage = 0
         return 0
 
     cdef int suspect(self, str name, int stage, list inputs) except -1:
         """The stage edited what is stored outside the key, perhaps by what it had read; `inputs` decided that it ran."""
-        cdef Py_ssize_t i
         if self.unkeyed is None:
             self.unkeyed = []
-        for what in inputs:
-            self.unkeyed.append((name, what))
-        if self.reads is None:
-            return 0
-        for i in range(len(self.reads.what)):
-            if <int> self.reads.by[i] == stage:
-                self.unkeyed.append((name, self.reads.what[i]))
+        self.unkeyed.append((name, stage, inputs, 0 if self.reads is None else self.reads.count))
         return 0
 
 

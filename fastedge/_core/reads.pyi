@@ -1,6 +1,4 @@
 from typing import final
 
-EVERY_FIELD: str
-
 @final
 class Reads: ...

@@ -1,29 +1,36 @@
 """What custom hooks have read of one request: written down by what they read from, judged in `unkeyed`."""
 
 cimport cython
+from cpython.ref cimport Py_DECREF, Py_INCREF
 
-from fastedge.limits import reads_max
-
-cdef Py_ssize_t READS_MAX = reads_max
 EVERY_FIELD = "every field"
-cdef object _EVERY_FIELD = EVERY_FIELD
 
 
 @cython.final
 @cython.freelist(64)
 cdef class Reads:
-    def __cinit__(self):
-        self.what = []
-        self.by = []
+    def __dealloc__(self):
+        cdef int i
+        for i in range(self.count):
+            Py_DECREF(<object> self.what[i])
 
-    cdef int note(self, object what) except -1:
-        """Once a stage and a thing. Who reads more than anyone would list has read everything."""
-        cdef Py_ssize_t i, count = len(self.what)
-        if self.stage == 0 or count > READS_MAX:
+    cdef int note(self, object what) noexcept:
+        """Who reads more things than anyone would list has read everything."""
+        cdef int i
+        if self.stage == 0 or self.count == READS_MAX:
             return 0
-        for i in range(count):
-            if self.what[i] is what and <int> self.by[i] == self.stage:
+        if self.count == READS_MAX - 1:
+            what = EVERY_FIELD
+        for i in range(self.count):
+            if self.what[i] is <PyObject*> what and self.by[i] == self.stage:
                 return 0
-        self.what.append(_EVERY_FIELD if count == READS_MAX else what)
-        self.by.append(self.stage)
+        Py_INCREF(what)
+        self.what[self.count] = <PyObject*> what
+        self.by[self.count] = self.stage
+        self.count += 1
         return 0
+
+    cdef list of_stage(self, int stage, int count):
+        """What this stage has read; of the first `count` things."""
+        cdef int i
+        return [<object> self.what[i] for i in range(count) if self.by[i] == stage]

@@ -23,19 +23,30 @@ cdef list unkeyed_reads(Context ctx, Plan plan, bytes vary):
     """(stage, what it read) of all that is neither in the key nor in `vary`, the answer's combined Vary (None: no answer
     yet, or none in it). Empty is good."""
     cdef dict found = {}
+    cdef list reads
     if ctx.unkeyed is None:
         return []
     varied = frozenset() if vary is None else frozenset([name.strip(b" \t").lower() for name in vary.split(b",")])
-    for stage, what in ctx.unkeyed:
-        if type(what) is FieldName:
-            if not _is_field_told_apart(<FieldName> what, plan, varied):
-                found[stage, (<FieldName> what).text] = None
-        elif type(what) is bytes:
-            if not _is_cookie_told_apart(<bytes> what, plan, varied):
-                found[stage, "cookie:" + (<bytes> what).decode("latin-1")] = None
-        elif not _is_fact_told_apart(what, ctx, plan):
-            found[stage, what] = None
+    for stage, number, inputs, count in ctx.unkeyed:
+        reads = [] if ctx.reads is None else ctx.reads.of_stage(number, count)
+        for what in [*inputs, *reads]:
+            if not _is_told_apart(what, ctx, plan, varied):
+                found[stage, _said(what)] = None
     return list(found)
+
+
+cdef str _said(object what):
+    if type(what) is FieldName:
+        return (<FieldName> what).text
+    return f"cookie:{(<bytes> what).decode('latin-1')}" if type(what) is bytes else what
+
+
+cdef bint _is_told_apart(object what, Context ctx, Plan plan, varied) except -1:
+    if type(what) is FieldName:
+        return _is_field_told_apart(<FieldName> what, plan, varied)
+    if type(what) is bytes:
+        return _is_cookie_told_apart(<bytes> what, plan, varied)
+    return _is_fact_told_apart(what, ctx, plan)
 
 
 cdef bint _is_field_told_apart(FieldName name, Plan plan, varied) except -1:
