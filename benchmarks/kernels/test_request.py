@@ -32,6 +32,15 @@ class Passes:
         return CONTINUE
 
 
+class Reads:
+    """What is written down of a hook, for the sake of what it then edits outside the key."""
+
+    def on_request(self, request, ctx):
+        if request.headers.get("accept-language", "").startswith("de") and request.cookie("uid"):
+            ctx.plan.ttl_s = 60
+        return CONTINUE
+
+
 @pytest.mark.benchmark(group="head of a request")
 def test_read_request(benchmark):
     assert benchmark(RequestReader().parse, HEAD).host == "shop.example"
@@ -85,6 +94,17 @@ def test_read_chunks(benchmark):
 def test_request_through_python_stages(benchmark, stages):
     engine = Engine({"*": Site("", Pipeline(*[Passes() for _ in range(stages)]).bind(None), "main")}, ["main"])
     request, client = Request(), Context().client_packed
+
+    def decide():
+        return engine.begin(request, 0.0, client).step_start()
+
+    assert benchmark(decide) == "fetch"
+
+
+@pytest.mark.benchmark(group="pipeline")
+def test_request_through_a_stage_that_reads(benchmark):
+    engine = Engine({"*": Site("", Pipeline(Reads()).bind(None), "main")}, ["main"])
+    request, client = RequestReader().parse(HEAD), Context().client_packed
 
     def decide():
         return engine.begin(request, 0.0, client).step_start()

@@ -3,3 +3,12 @@ from fastedge._core.message cimport Request
 
 cdef class Condition:
     cdef bint test(self, Request request) except -1
+    cdef int collect(self, list inputs) except -1       # what it looks at that is in no cache key
+
+
+cdef class Pattern:
+    cdef readonly bytes text
+    cdef Py_ssize_t stars
+
+    cdef bint match(self, bytes subject) noexcept
+    cdef bint fits(self, const char* at, Py_ssize_t length) noexcept

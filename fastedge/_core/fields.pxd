@@ -1,5 +1,7 @@
 from cpython.object cimport PyObject
 
+from fastedge._core.reads cimport Reads
+
 cdef enum FieldId:
     OTHER = 0
     HOST
@@ -93,6 +95,8 @@ cdef class Fields:
     cdef bytes head         # what the spans point into
     cdef unsigned long long seen    # bit i: a line whose name has identifier i may be there; unset: none is
     cdef bint frozen
+    cdef bint touched       # edited from Python
+    cdef Reads reads        # where a request's fields write down who reads them; or None
 
     cdef inline FieldName name_at(self, Py_ssize_t i):
         return <FieldName> self.lines[i].name
@@ -101,6 +105,8 @@ cdef class Fields:
         return (self.seen >> field_id) & 1
 
     cdef bytes value_at(self, Py_ssize_t i)
+    cdef int note_read(self, object what) noexcept
+    cdef FieldName asked(self, str name)
     cdef int append(self, FieldName name, bytes value) except -1
     cdef int append_span(self, FieldName name, const char* at, Py_ssize_t size) except -1
     cdef int grow(self) except -1

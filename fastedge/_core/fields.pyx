@@ -14,6 +14,7 @@ from cpython.unicode cimport PyUnicode_AsLatin1String
 from libc.stdint cimport uint64_t
 from libc.string cimport memcmp, memcpy
 
+from fastedge._core.reads cimport EVERY_FIELD
 from fastedge.limits import field_name_learned_bytes_max, field_names_learned_max
 
 # The one table of the names that the edge itself acts on: identifier, name, traits.
@@ -356,16 +357,27 @@ cdef class Fields:
                 twin.append(<FieldName> line.name, <bytes> line.value)
         return twin
 
+    cdef int note_read(self, object what) noexcept:
+        """For the Python face alone: what the edge itself reads is its own business."""
+        if self.reads is not None:
+            self.reads.note(what)
+        return 0
+
+    cdef FieldName asked(self, str name):
+        cdef FieldName field = intern_text(name)
+        self.note_read(field)
+        return field
+
     # --- Python face --------------------------------------------------------------------------------------------
 
     def get(self, str name, default=None):
         """The combined value of all lines of `name`, or `default`."""
-        value = self.combined(intern_text(name))
+        value = self.combined(self.asked(name))
         return default if value is None else value.decode("latin-1")
 
     def get_all(self, str name):
         """The values of all lines of `name`, in order."""
-        return [value.decode("latin-1") for value in self._lines(intern_text(name))]
+        return [value.decode("latin-1") for value in self._lines(self.asked(name))]
 
     def set(self, str name, value):
         """Replaces every line of `name` by one."""
@@ -384,14 +396,16 @@ cdef class Fields:
 
     def items(self):
         """All lines as (name, value), in order."""
+        self.note_read(EVERY_FIELD)
         return [(name.text, value.decode("latin-1")) for name, value in self._pairs()]
 
     def copy(self):
         """A copy that can be edited."""
+        self.note_read(EVERY_FIELD)
         return self.copy_fields()
 
     def __getitem__(self, str name):
-        value = self.combined(intern_text(name))
+        value = self.combined(self.asked(name))
         if value is None:
             raise KeyError(name)
         return value.decode("latin-1")
@@ -403,7 +417,7 @@ cdef class Fields:
         self.remove(name)
 
     def __contains__(self, str name):
-        return self.find(intern_text(name)) is not None
+        return self.find(self.asked(name)) is not None
 
     def __iter__(self):
         return iter(dict.fromkeys(name for name, _ in self.items()))
@@ -420,6 +434,7 @@ cdef class Fields:
     def _check_mutable(self):
         if self.frozen:
             raise TypeError("a request's fields cannot be changed; edit ctx.plan")
+        self.touched = True
 
     def _lines(self, FieldName name):
         return [value for other, value in self._pairs() if _same(<FieldName> other, name)]

@@ -1,5 +1,6 @@
 from fastedge._core.fields cimport FieldName, Fields
 from fastedge._core.store cimport Stored
+from fastedge._core.reads cimport Reads
 
 
 cdef class Request:
@@ -34,13 +35,14 @@ cdef class Plan:
     cdef object default_ttl             # float seconds where the origin says nothing; None: heuristic (RFC 9111 §4.2.2)
     cdef object stale_while_revalidate  # float seconds in place of what the origin says (RFC 5861); None: as it says
     cdef object stale_if_error
-    cdef tuple status_ttls              # of (first status, last status, float seconds), the first that fits; or None
+    cdef readonly tuple status_ttls              # of (first status, last status, float seconds), the first that fits; or None
     cdef tuple tags                     # of bytes, or None
-    cdef bint ignores_request           # the client's Cache-Control and Pragma do not reach past a stored response
-    cdef bint ignores_cookies           # a Cookie that reaches the origin is no reason not to store
+    cdef readonly bint ignores_request  # the client's Cache-Control and Pragma do not reach past a stored response
+    cdef readonly bint ignores_cookies  # a Cookie that reaches the origin is no reason not to store
     cdef list edits         # of OriginField; only ever appended to
     cdef list key_parts     # of (bytes name, bytes value); only ever appended to
     cdef str unstorable     # the first reason, or None
+    cdef int unkeyed_edits  # by hooks, of what is neither in the key nor kept from the store
     cdef bint frozen        # the key is fixed: only unkeyed edits are allowed
 
     cdef int edit(self, FieldName name, bytes value, bint replaces, bint keyed) except -1
@@ -66,12 +68,18 @@ cdef class Context:
     cdef readonly str cache
     cdef readonly str cache_reason
     cdef object observer    # explain's: called after each hook; None on the request path
+    cdef Reads reads        # what custom hooks read of this request; None: none has run
+    cdef list unkeyed       # of (stage, its number, inputs, reads.count), one an edit outside the key; or None
     cdef unsigned long long conditions_known
     cdef unsigned long long conditions_true
 
     cdef int set_claims(self, object claims) except -1
     cdef int set_variant(self, str experiment, str variant) except -1
     cdef int note(self, str stage, str reason) except -1
+    cdef int note_read(self, str fact) noexcept
+    cdef int watch(self, Request request, int stage) except -1
+    cdef int unwatch(self) noexcept
+    cdef int suspect(self, str name, int stage, list inputs) except -1
 
 
 cdef class Response:

@@ -105,6 +105,7 @@ cdef class Request:
         cdef const char* value
         cdef Py_ssize_t i, size
         cdef Line* line
+        self.fields.note_read(wanted)
         for i in range(self.fields.total):
             if self.fields.name_at(i).id == COOKIE:
                 line = &self.fields.lines[i]
@@ -246,6 +247,7 @@ cdef class Plan:
     @ttl_s.setter
     def ttl_s(self, seconds):
         self._check_open("ttl_s")
+        self.unkeyed_edits += 1
         self.ttl = _seconds("ttl_s", seconds)
 
     @property
@@ -256,6 +258,7 @@ cdef class Plan:
     @default_ttl_s.setter
     def default_ttl_s(self, seconds):
         self._check_open("default_ttl_s")
+        self.unkeyed_edits += 1
         self.default_ttl = _seconds("default_ttl_s", seconds)
 
     @property
@@ -266,6 +269,7 @@ cdef class Plan:
     @stale_while_revalidate_s.setter
     def stale_while_revalidate_s(self, seconds):
         self._check_open("stale_while_revalidate_s")
+        self.unkeyed_edits += 1
         self.stale_while_revalidate = _seconds("stale_while_revalidate_s", seconds)
 
     @property
@@ -276,11 +280,13 @@ cdef class Plan:
     @stale_if_error_s.setter
     def stale_if_error_s(self, seconds):
         self._check_open("stale_if_error_s")
+        self.unkeyed_edits += 1
         self.stale_if_error = _seconds("stale_if_error_s", seconds)
 
     def add_tag(self, str name not None):
         """What is stored can be purged by this name too."""
         self._check_open("add_tag")
+        self.unkeyed_edits += 1
         self.tag(name.encode())
 
     @property
@@ -322,7 +328,11 @@ cdef class Plan:
 
     @property
     def key_additions(self):
-        return [(name.decode(), value.decode()) for name, value in self.key_parts]
+        return [(name.decode(), value.decode("utf-8", "replace")) for name, value in self.key_parts]
+
+    @property
+    def tag_additions(self):
+        return [] if self.tags is None else [name.decode() for name in self.tags]
 
     # --- C face -------------------------------------------------------------------------------------------------
 
@@ -335,6 +345,7 @@ cdef class Plan:
         field.value = value
         field.replaces = replaces
         field.keyed = keyed
+        self.unkeyed_edits += not keyed
         self.edits.append(field)
         return 0
 
@@ -424,6 +435,7 @@ cdef class Context:
     @property
     def client(self):
         """The client's address in its canonical text; "::" for a unix peer that named none."""
+        self.note_read("client address")
         if self._client is None:
             self._client = format_address(self.client_address).decode("ascii")
         return self._client
@@ -431,11 +443,13 @@ cdef class Context:
     @property
     def client_packed(self):
         """The client's address as 16 bytes, IPv4 as ::ffff:a.b.c.d."""
+        self.note_read("client address")
         return self.client_address[:16]
 
     @property
     def geo(self):
         """What the table knows about the client's address: `country`, `continent`, `is_eu`."""
+        self.note_read("geo")
         if self._geo is None:
             if self.geo_table is None:
                 raise StageError("there is no geo table: this pipeline was bound without one")
@@ -448,6 +462,7 @@ cdef class Context:
     @property
     def claims(self):
         """The verified token's claims, read-only; empty without a token."""
+        self.note_read("claims")
         return _NOTHING if self._claims is None else self._claims
 
     @claims.setter
@@ -457,6 +472,7 @@ cdef class Context:
     @property
     def variants(self):
         """Experiment → the variant this visitor has."""
+        self.note_read("variants")
         if self._variants is None:
             self._variants = {}
         return self._variants
@@ -488,6 +504,33 @@ cdef class Context:
 
     cdef int note(self, str stage, str reason) except -1:
         self.notes[stage] = reason
+        return 0
+
+    # --- what custom hooks read ---------------------------------------------------------------------------------
+
+    cdef int note_read(self, str fact) noexcept:
+        if self.reads is not None:
+            self.reads.note(fact)
+        return 0
+
+    cdef int watch(self, Request request, int stage) except -1:
+        """A hook of this stage runs: what it reads of the request and of this context is written down until `unwatch`."""
+        if self.reads is None:
+            self.reads = Reads.__new__(Reads)
+        request.fields.reads = self.reads
+        self.reads.stage = stage
+        return 0
+
+    cdef int unwatch(self) noexcept:
+        if self.reads is not None:
+            self.reads.stage = 0
+        return 0
+
+    cdef int suspect(self, str name, int stage, list inputs) except -1:
+        """The stage edited what is stored outside the key, perhaps by what it had read; `inputs` decided that it ran."""
+        if self.unkeyed is None:
+            self.unkeyed = []
+        self.unkeyed.append((name, stage, inputs, 0 if self.reads is None else self.reads.count))
         return 0
 
 

@@ -24,6 +24,8 @@ cdef class Hook:
     cdef readonly str name
     cdef readonly bint fail_open
     cdef bint may_wait
+    cdef int watched        # a custom stage's hook that has a say in what is stored: its stage, counted from 1; or 0
+    cdef list inputs        # what of its condition is in no cache key
     cdef NativeStage native
     cdef object call
     cdef int condition      # index into the pipeline's conditions; -1: always
@@ -41,7 +43,7 @@ cdef class BoundPipeline:
     cdef long long marker_here
     cdef int marker_first       # added to a hook's serial, for hosts with several pipelines
 
-    cdef _bind_stage(self, stage, int condition, snapshot)
+    cdef _bind_stage(self, stage, int condition, snapshot, int serial)
     cdef int _condition_index(self, condition) except -2
     cdef bint applies(self, Hook hook, Request request, Context ctx) except -1
     cdef object run_request(self, Request request, Context ctx, Py_ssize_t position)

@@ -185,11 +185,11 @@ cdef class BoundPipeline:
         self.conditions = []
         self.hook_names = [""]
         self.marker = &self.marker_here
-        for stage, condition in flat:
-            self._bind_stage(stage, self._condition_index(condition), snapshot)
+        for serial, (stage, condition) in enumerate(flat, 1):
+            self._bind_stage(stage, self._condition_index(condition), snapshot, serial)
         self.response_hooks.reverse()
 
-    cdef _bind_stage(self, stage, int condition, snapshot):
+    cdef _bind_stage(self, stage, int condition, snapshot, int serial):
         cdef Hook hook
         bound = _bound(stage, snapshot) if hasattr(stage, "bind") else stage
         fail_open = getattr(stage, "on_error", "fail_closed") == "fail_open"
@@ -206,10 +206,14 @@ cdef class BoundPipeline:
             hook.may_wait = type(stage).__module__.startswith("fastedge.")
             hook.condition = condition
             hook.serial = len(self.hook_names)
+            hook.inputs = []
+            if condition >= 0:
+                (<Condition> self.conditions[condition]).collect(hook.inputs)
             if isinstance(bound, NativeStage):
                 hook.native = bound
             else:
                 hook.call = getattr(bound, name)
+                hook.watched = 0 if hook.may_wait or name == "on_response" else serial
             hooks.append(hook)
             self.hook_names.append(f"{hook.stage}.{name}")
 
@@ -306,19 +310,28 @@ cdef class BoundPipeline:
 
     cdef object verdict(self, Hook hook, Request request, Context ctx, Py_ssize_t position):
         cdef object verdict, before = None
+        cdef int edits = ctx.plan.unkeyed_edits
         try:
             if hook.native is not None:
                 verdict = hook.native.request_hook(request, ctx)
+                if hook.condition >= 0 and ctx.plan.unkeyed_edits != edits:
+                    ctx.suspect(hook.stage, 0, hook.inputs)
             else:
                 if hook.fail_open:
                     before = ctx.plan.checkpoint()
+                if hook.watched:
+                    ctx.watch(request, hook.watched)
                 self.marker[0] = self.marker_first + hook.serial
                 verdict = hook.call(request, ctx)
                 self.marker[0] = 0
+                ctx.unwatch()
+                if hook.watched and ctx.plan.unkeyed_edits != edits:
+                    ctx.suspect(hook.stage, hook.watched, hook.inputs)
             if verdict is not CONTINUE_:
                 _check_verdict(hook, verdict, position)
         except BaseException as error:      # sys.exit() in a policy must not end the worker, nor leave the client without answer
             self.marker[0] = 0
+            ctx.unwatch()
             _note_or_raise(hook, error, ctx, position)
             if before is not None:
                 ctx.plan.rollback(before)
@@ -329,25 +342,42 @@ cdef class BoundPipeline:
 
     cdef int edit_response(self, Hook hook, Request request, Response response, Context ctx, Py_ssize_t position) except -1:
         cdef Response before = None
+        cdef int code = response.code
+        cdef object content = response.content
         try:
             if hook.native is not None:
                 hook.native.response_hook(request, response, ctx)
             else:
                 if hook.fail_open:
                     before = make_response(response.code, response.fields.copy_fields(), response.content)
+                if hook.watched:
+                    ctx.watch(request, hook.watched)
+                    if response.fields is not None:
+                        response.fields.touched = False
                 self.marker[0] = self.marker_first + hook.serial
                 answer = hook.call(request, response, ctx)
                 self.marker[0] = 0
+                ctx.unwatch()
+                if hook.watched and _is_edited(response, code, content):
+                    ctx.suspect(hook.stage, hook.watched, hook.inputs)
                 if answer is not None:
                     raise StageError(f"returned {type(answer).__name__}; a response hook edits the response and returns None")
         except BaseException as error:
             self.marker[0] = 0
+            ctx.unwatch()
             _note_or_raise(hook, error, ctx, position)
             if before is not None:
                 response.code, response.fields, response.content = before.code, before.fields, before.content
         if ctx.observer is not None:
             ctx.observer(hook, None)
         return 0
+
+
+cdef bint _is_edited(Response response, int code, object content) noexcept:
+    """Whether the hook that just ran changed the response, which had this status and body before."""
+    if response.fields is not None and response.fields.touched:
+        return True
+    return response.code != code or response.content is not content
 
 
 cdef int _check_verdict(Hook hook, verdict, Py_ssize_t position) except -1:

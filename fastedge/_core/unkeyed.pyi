@@ -1,0 +1,3 @@
+from fastedge._core.message import Context
+
+def outside_key(ctx: Context, vary: bytes | None = None) -> list[tuple[str, str]]: ...
