@@ -1,4 +1,5 @@
-from libc.stdint cimport uint32_t, uint64_t
+from cpython.object cimport PyObject
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef enum Flag:
     MUST_REVALIDATE = 1         # must-revalidate, proxy-revalidate, s-maxage: never sent stale without the origin's word
@@ -12,35 +13,120 @@ cdef enum Flag:
     NO_RANGES = 256             # the origin said Accept-Ranges: none
 
 
+# Its order is its layout: what find() compares stands in the first cache line. No C methods: they would cost a pointer.
 cdef class Stored:
     """One stored response (RFC 9111 §2). Immutable but for `checked`, and for its place in the store: what a validation
     changes becomes a new one that shares the body."""
-    cdef uint64_t high, low         # XXH3-128 of `key`
-    cdef bytes key                  # compared in full: no hash of a client's choosing makes two keys one
-    cdef bytes vary                 # what its request said in the fields that Vary names, packed by caching.vary; or None
-    cdef int status
-    cdef bytes head                 # the end-to-end field lines, b"name: value\r\n" each, without framing and Age
-    cdef object body                # bytes, or an object of the shell's that stands for a file
-    cdef long long length           # of the body
-    cdef long long received_us      # monotonic, when the response came (RFC 9111 §4.2.3, response_time)
-    cdef double received_s          # the same moment on the wall clock
-    cdef float initial_age_s        # corrected_initial_age
-    cdef float lifetime_s
-    cdef float stale_while_revalidate_s
-    cdef float stale_if_error_s
-    cdef uint32_t flags
-    cdef bytes names                # purge names: uint64_t each, packed; the URL's first
-    cdef Py_ssize_t url_at, url_size     # where in `key` its URL stands (scheme, authority, target), for purges by prefix
-    cdef uint64_t born              # Purges.now() when the origin was asked
+    cdef readonly uint64_t high, low    # XXH3-128 of `key`
+    cdef uint64_t* facts            # purge names, the URL's first; behind them the key's text: key_of()
+    cdef readonly int key_size      # compared in full: no hash of a client's choosing makes two keys one
+    cdef uint16_t names_total
+    cdef uint8_t queue              # the store's: 0 in none
+    cdef uint8_t uses               # the store's: since it came into its queue, at most 3
+    cdef readonly bytes head        # the end-to-end field lines, b"name: value\r\n" each, without framing and Age
+    cdef readonly object body       # bytes, or an object of the shell's that stands for a file
+    cdef readonly bytes vary        # what its request said in the fields that Vary names, packed by caching.vary; or None
+    cdef readonly Stored variant    # the store's: the next response under the same key, kept earlier
+    cdef readonly int status
+    cdef readonly uint32_t flags
+    cdef readonly long long length          # of the body
+    cdef readonly long long received_us     # monotonic, when the response came (RFC 9111 §4.2.3, response_time)
+    cdef readonly double received_s         # the same moment on the wall clock
+    cdef readonly float initial_age_s       # corrected_initial_age
+    cdef readonly float lifetime_s
+    cdef readonly float stale_while_revalidate_s
+    cdef readonly float stale_if_error_s
+    cdef readonly uint64_t born     # Purges.now() when the origin was asked
     cdef uint64_t checked           # Purges.version() against which it was last looked at
-    # the store's own
-    cdef Stored variant             # the next response under the same key
-    # (queue, links, cost: the implementation's)
+    cdef readonly int url_at, url_size  # where in the key its URL stands (scheme, authority, target), for purges by prefix
+    cdef PyObject* newer            # the store's: neighbours in its queue, borrowed
+    cdef PyObject* older
+    cdef uint32_t cost              # the store's: in units of 16 bytes
+
+
+cdef Stored new_stored(
+    uint64_t high, uint64_t low, bytes key, bytes names, int status, bytes head, object body, long long length
+)
+cdef Stored refreshed(Stored stored, bytes head)
+
+
+cdef inline const char* key_of(Stored stored) noexcept:
+    return <const char*> &stored.facts[stored.names_total]
+
+
+cdef inline bytes url_of(Stored stored):
+    return (key_of(stored) + stored.url_at)[:stored.url_size]
+
+
+cdef inline double age_s(Stored stored, long long now_us) noexcept:
+    """current_age (RFC 9111 §4.2.3): a wall clock that is set has no part in it."""
+    return stored.initial_age_s + (now_us - stored.received_us) / 1e6
+
+
+cdef enum:
+    SLOTS = 7
+    PRINTS = 16
+
+
+cdef struct Chunk:                  # one cache line
+    uint8_t tags[SLOTS]             # eight bits of the hash; 0: the slot is empty
+    uint8_t passed                  # keys that found no place here and went on; at 255 nobody counts any more
+    PyObject* slots[SLOTS]          # Stored, the first of its key's variants; owned
+
+
+cdef struct Ghosts:                 # one cache line: who was evicted from the small queue, the last one first
+    uint32_t prints[PRINTS]
+
+
+cdef struct Shard:
+    Chunk* chunks
+    Ghosts* ghosts                  # behind the chunks, in the same block
+    uint32_t mask                   # of chunks, a power of two, less one
+    uint32_t ghost_mask
+    uint32_t keys
+    uint8_t shift                   # chunk of a hash: (home >> shift) & mask
+    uint8_t ghost_shift
+
+
+cdef struct Queue:
+    PyObject* newest
+    PyObject* oldest
+    Py_ssize_t bytes_used
 
 
 cdef class MemoryStore:
     """A worker's own tier."""
+    cdef Shard* shards
+    cdef Queue queues[3]
+    cdef uint64_t seed[2]
+    cdef Py_ssize_t small_bytes_max
+    cdef Py_ssize_t stored_bytes_max
+    cdef readonly Py_ssize_t bytes_max
+    cdef readonly Py_ssize_t bytes_used
+    cdef readonly Py_ssize_t entries
+    cdef readonly long long hits, misses, admissions, evictions
+
     cdef Stored find(self, uint64_t high, uint64_t low, const char* key, Py_ssize_t size)   # the first variant, or None
     cdef int touch(self, Stored stored) noexcept                # it was used: for the eviction
     cdef bint keep(self, Stored stored) except -1               # replaces the one with equal key and vary; False: too large
     cdef int drop(self, Stored stored) except -1
+
+    cdef uint64_t _home(self, uint64_t high, uint64_t low) noexcept
+    cdef PyObject** _slot(self, uint64_t home, uint64_t high, uint64_t low, const char* key, Py_ssize_t size) noexcept
+    cdef PyObject** _slot_of(self, Stored stored) noexcept
+    cdef Stored _former(self, Stored stored)
+    cdef bint _hang(self, Stored stored) except -1
+    cdef bint _hang_first(self, Stored stored) except -1
+    cdef int _unhang(self, Stored stored) except -1
+    cdef int _empty(self, PyObject** slot, uint64_t home) noexcept
+    cdef int _grow(self, Shard* shard) except -1
+    cdef int _move(self, Shard* shard, Shard* grown) noexcept
+    cdef int _look(self, Shard* shard, uint32_t home, bytes url, list found) except -1
+    cdef int _make_room(self, Py_ssize_t cost) except -1
+    cdef Stored _victim(self)
+    cdef Stored _oldest(self)
+    cdef int _enter(self, Stored stored, uint8_t queue) noexcept
+    cdef int _leave(self, Stored stored) noexcept
+    cdef int _remember(self, uint64_t home) noexcept
+    cdef bint _was_evicted(self, uint64_t home) noexcept
+    cdef Ghosts* _ghosts(self, uint64_t home) noexcept
