@@ -45,6 +45,7 @@ cache_ttl_s_max = 10 * 365 * 86_400  # a longer freshness lifetime is taken for 
 cache_variants_max = 64  # stored responses under one key that Vary tells apart
 cache_vary_fields_max = 16  # names in one Vary; more are not stored
 cache_heuristic_s_max = 86_400  # of a freshness lifetime that is a guess (RFC 9111 §4.2.2)
+cache_key_parts_max = 32  # of one CacheRules
 cache_tags_max = 128  # of one response; the rest is a response that is not stored
 cache_tag_bytes_max = 1024
 cache_collapse_wait_ms = 5_000  # how long a request waits for the head of a fetch that another one has started

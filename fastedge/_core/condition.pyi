@@ -23,5 +23,6 @@ def Match(
     host: _Patterns | None = None,
     method: _Patterns | None = None,
     field: Mapping[str, _Patterns] | None = None,
+    cookie: Mapping[str, _Patterns] | None = None,
     query: Mapping[str, _Patterns] | None = None,
 ) -> Condition: ...

@@ -1,4 +1,4 @@
-"""Conditions on a request, compiled: host, path, method, field, query, and their combinations.
+"""Conditions on a request, compiled: host, path, method, field, cookie, query, and their combinations.
 
 A condition looks at the request alone, so that its answer holds for the whole of the request's life.
 """
@@ -6,8 +6,10 @@ A condition looks at the request alone, so that its answer holds for the whole o
 cimport cython
 from libc.string cimport memcmp
 
-from fastedge._core.fields cimport FieldName, intern_text, is_forgeable, value_to_wire
+from fastedge._core.cookies cimport find
+from fastedge._core.fields cimport COOKIE, FieldName, Line, intern_text, is_forgeable, value_to_wire
 from fastedge._core.message cimport Request, normal_path
+from fastedge._core.cookies import is_cookie_name
 from fastedge.errors import ConfigError
 
 
@@ -75,9 +77,6 @@ cdef class _Not(Condition):
 cdef class Pattern:
     """A glob in which `*` stands for any run of bytes: exact, prefix and general patterns by one comparison each."""
 
-    cdef readonly bytes text
-    cdef Py_ssize_t stars
-
     def __init__(self, bytes text):
         self.text = text
         self.stars = text.count(b"*")
@@ -86,14 +85,16 @@ cdef class Pattern:
         return self.match(subject)
 
     cdef bint match(self, bytes subject) noexcept:
+        return self.fits(subject, len(subject))
+
+    cdef bint fits(self, const char* at, Py_ssize_t length) noexcept:
         cdef Py_ssize_t size = len(self.text)
         cdef const char* text = self.text
-        cdef const char* at = subject
         if self.stars == 0:
-            return size == len(subject) and memcmp(text, at, size) == 0
+            return size == length and memcmp(text, at, size) == 0
         if self.stars == 1 and text[size - 1] == c"*":
-            return len(subject) >= size - 1 and memcmp(text, at, size - 1) == 0
-        return _glob(text, size, at, len(subject))
+            return length >= size - 1 and memcmp(text, at, size - 1) == 0
+        return _glob(text, size, at, length)
 
 
 cdef bint _glob(const char* pattern, Py_ssize_t size, const char* at, Py_ssize_t length) noexcept nogil:
@@ -184,6 +185,31 @@ cdef class _Field(Condition):
 
 
 @cython.final
+cdef class _Cookie(Condition):
+    cdef bytes name
+    cdef Pattern pattern
+
+    def __init__(self, str name not None, str text not None):
+        if not is_cookie_name(name.encode("utf-8", "replace")):
+            raise ConfigError(f"Match(cookie=...): expected a cookie's name (a token), found {name!r}")
+        self.name = name.encode("ascii")
+        self.pattern = Pattern(text.encode("latin-1", "replace"))
+
+    cdef bint test(self, Request request) except -1:
+        cdef const char* value
+        cdef Py_ssize_t i, size
+        cdef Line* line
+        if not request.fields.may_have(COOKIE):
+            return False
+        for i in range(request.fields.total):
+            if request.fields.name_at(i).id == COOKIE:
+                line = &request.fields.lines[i]
+                if find(line.at, line.size, self.name, len(self.name), &value, &size):
+                    return self.pattern.fits(value, size)
+        return False
+
+
+@cython.final
 cdef class _Query(Condition):
     cdef bytes name
     cdef Pattern pattern
@@ -197,19 +223,19 @@ cdef class _Query(Condition):
         return value is not None and self.pattern.match(value)
 
 
-def Match(*, path=None, host=None, method=None, field=None, query=None):
+def Match(*, path=None, host=None, method=None, field=None, cookie=None, query=None):
     """A condition in which all that is given must hold; of a list, any one.
 
     Patterns: `*` stands for any run of characters. `path` is compared after decoding %-encoded unreserved characters
-    and merging "//"; "/shop/*" holds for "/shop" too. `host` has no port. `field` and `query` are dictionaries of name
-    to pattern; "*" asks only that it is there. ConfigError for what cannot match.
+    and merging "//"; "/shop/*" holds for "/shop" too. `host` has no port. `field`, `cookie` and `query` are dictionaries
+    of name to pattern; "*" asks only that it is there. ConfigError for what cannot match.
     """
     parts = [any_of(kind, texts) for kind, texts in ((_Path, path), (_Host, host), (_Method, method)) if texts is not None]
-    for kind, wanted in ((_Field, field), (_Query, query)):
+    for kind, wanted in ((_Field, field), (_Cookie, cookie), (_Query, query)):
         for name, texts in (wanted or {}).items():
             parts.append(any_of(lambda text, kind=kind, name=name: kind(name, text), texts))
     if not parts:
-        raise ConfigError("Match() needs at least one of path, host, method, field, query")
+        raise ConfigError("Match() needs at least one of path, host, method, field, cookie, query")
     return parts[0] if len(parts) == 1 else _AllOf(parts)
 
 

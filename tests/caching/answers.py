@@ -2,8 +2,9 @@
 
 from caching.moments import NOW
 
-from fastedge import Fields, Plan, Request
+from fastedge import Context, Fields, Plan, Request
 from fastedge.caching.storing import assessment
+from fastedge.stages import CacheRules
 
 # _core.store.Flag
 MUST_REVALIDATE, NO_CACHE, HAS_ETAG, HAS_LAST_MODIFIED, IMMUTABLE, HEURISTIC, AUTHORIZED, ENCODED, NO_RANGES = (
@@ -22,6 +23,13 @@ def plan_with(**attributes):
     plan = Plan()
     for name, value in attributes.items():
         setattr(plan, name, value)
+    return plan
+
+
+def ruled(**options):
+    """A plan as CacheRules with these options makes it."""
+    plan = Plan()
+    CacheRules(**options).bind(None).decide(Request(), Context(plan=plan))
     return plan
 
 

@@ -1,6 +1,7 @@
 """Freshness lifetimes and ages, with dates that are skewed, broken or missing."""
 
 import pytest
+from caching.answers import plan_with, ruled
 from caching.moments import NOW, date
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,13 +25,6 @@ def lifetime(*lines, **circumstances):
 
 def age(*lines, **circumstances):
     return of(*lines, **circumstances)["initial_age_s"]
-
-
-def plan_with(**attributes):
-    plan = Plan()
-    for name, value in attributes.items():
-        setattr(plan, name, value)
-    return plan
 
 
 def cc(value):
@@ -103,6 +97,15 @@ def test_default_ttl_takes_the_place_of_the_guess():
     assert lifetime(("last-modified", date(-100)), plan=plan) == lifetime(plan=plan) == (BY_DEFAULT, 8)
     assert lifetime(cc("max-age=0"), plan=plan) == (BY_ORIGIN, 0)
     assert lifetime(plan=plan, status=500) == (NO_BASIS, 0)
+
+
+def test_ttl_by_status_counts_where_the_origin_says_nothing():
+    plan = ruled(status_ttl_s={"500-599": 5, 404: 9}, default_ttl_s=8)
+    assert lifetime(status=503, plan=plan) == (BY_STATUS, 5)
+    assert lifetime(("last-modified", date(-100)), status=404, plan=plan) == (BY_STATUS, 9)
+    assert lifetime(status=200, plan=plan) == (BY_DEFAULT, 8)
+    assert lifetime(cc("max-age=1"), status=503, plan=plan) == (BY_ORIGIN, 1)
+    assert lifetime(status=503, plan=ruled(status_ttl_s={"5xx": 5}, ttl_s=7)) == (BY_TTL, 7)
 
 
 def test_stale_windows_are_the_origins_unless_the_plan_has_its_own():

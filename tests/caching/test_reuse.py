@@ -1,7 +1,7 @@
 """When a stored response is sent: what the origin allowed, what the client asks for, what time has passed."""
 
 import pytest
-from caching.answers import asking, assess, plan_with
+from caching.answers import asking, assess, ruled
 
 from fastedge import Plan, Request
 from fastedge.caching.reuse import is_only_if_cached, is_store_forbidden, stands_in, use
@@ -69,7 +69,7 @@ def test_pragma_is_no_cache_where_there_is_no_cache_control():
 
 
 def test_request_has_no_say_where_the_plan_ignores_it():
-    plan = plan_with(ignores_request=True)
+    plan = ruled(ignore_client=True)
     assert used("max-age=10", 1, asking("no-cache"), plan) == "fresh"
     assert used("max-age=10", 11, asking("max-stale"), plan) == "validate"
     assert not stand_in("max-age=10", 11, asking("max-stale"), plan)

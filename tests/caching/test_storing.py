@@ -3,7 +3,7 @@
 import pytest
 from caching.answers import (
     AUTHORIZED, ENCODED, HAS_ETAG, HAS_LAST_MODIFIED, HEURISTIC, IMMUTABLE, MUST_REVALIDATE, NO_CACHE, NO_RANGES, asking, assess,
-    plan_with,
+    plan_with, ruled,
 )  # fmt: skip
 from caching.moments import date
 from hypothesis import given
@@ -45,6 +45,8 @@ def test_request_with_no_store():
     assert reason(FRESH, request=asking("no-store")) == "request_no_store"
 
 
+COOKIE = asking(cookie="uid=1")
+
 # --- status -----------------------------------------------------------------------------------------------------------
 
 
@@ -59,6 +61,14 @@ def test_status_without_explicit_freshness_is_stored_only_where_the_rfc_lists_it
     assert reason(status=status, plan=plan) == reason(status=status, plan=plan_with(ttl_s=60)) == "status"
     assert reason("public", status=status, plan=plan) is None
     assert reason(status=404, plan=plan) is None
+
+
+def test_status_for_which_the_plan_has_a_lifetime_is_stored():
+    plan = ruled(status_ttl_s={"5xx": 5, 404: 9})
+    assert (assess(status=503, plan=plan).reason, assess(status=503, plan=plan).lifetime_s) == (None, 5)
+    assert assess("max-age=7", status=503, plan=plan).lifetime_s == 7
+    assert reason(status=403, plan=plan) == "status"
+    assert reason(status=404, plan=plan, request=COOKIE) == "cookie"
 
 
 @pytest.mark.parametrize("status", [206, 416])
@@ -125,9 +135,6 @@ def test_authorization_that_does_not_reach_the_origin_does_not_count():
     assert reason(FRESH, request=asking(authorization="x", connection="Authorization")) is None
 
 
-COOKIE = asking(cookie="uid=1")
-
-
 def test_answer_to_a_cookie_is_stored_only_where_the_origin_or_a_ttl_vouches_for_it():
     assert reason(FRESH, request=COOKIE) is None
     assert reason(expires=date(60), request=COOKIE) is None
@@ -139,6 +146,8 @@ def test_answer_to_a_cookie_is_stored_only_where_the_origin_or_a_ttl_vouches_for
 
 
 def test_cookie_that_does_not_reach_the_origin_or_tells_variants_apart_does_not_count():
+    plan = ruled(default_ttl_s=60, ignore_cookies=True)
+    assert reason(request=COOKIE, plan=plan) is None
     plan = plan_with(default_ttl_s=60)
     assert reason(vary="Cookie", request=COOKIE, plan=plan) is None
     plan.remove_header("cookie")
