@@ -1,15 +1,25 @@
 """Answers to a request, assessed as they would be before they are stored."""
 
-from caching.moments import NOW
+from enum import IntFlag
 
+from caching.moments import NOW
 from fastedge import Context, Fields, Plan, Request
 from fastedge.caching.storing import assessment
 from fastedge.stages import CacheRules
 
-# _core.store.Flag
-MUST_REVALIDATE, NO_CACHE, HAS_ETAG, HAS_LAST_MODIFIED, IMMUTABLE, HEURISTIC, AUTHORIZED, ENCODED, NO_RANGES = (
-    1 << bit for bit in range(9)
-)
+
+class Flag(IntFlag):
+    """_core.store.Flag"""
+
+    MUST_REVALIDATE = 1
+    NO_CACHE = 2
+    HAS_ETAG = 4
+    HAS_LAST_MODIFIED = 8
+    IMMUTABLE = 16
+    HEURISTIC = 32
+    AUTHORIZED = 64
+    ENCODED = 128
+    NO_RANGES = 256
 
 
 def assess(*lines, request=None, plan=None, status=200, nominated=(), delay_s=0.0, **fields):

@@ -1,11 +1,11 @@
 """Freshness lifetimes and ages, with dates that are skewed, broken or missing."""
 
 import pytest
-from caching.answers import plan_with, ruled
-from caching.moments import NOW, date
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caching.answers import plan_with, ruled
+from caching.moments import NOW, date
 from fastedge import Fields, Plan
 from fastedge.caching.freshness import freshness
 from fastedge.limits import cache_heuristic_s_max, cache_ttl_s_max
@@ -151,8 +151,8 @@ def test_age_is_not_reduced_by_a_clock_that_was_set_back():
             st.sampled_from(["date", "expires", "last-modified", "age", "cache-control"]),
             st.one_of(
                 st.sampled_from(["max-age=5", "s-maxage=x", "0", "x"]),
-                st.integers(-10**10, 10**10).map(str),
-                st.integers(-10**9, 10**9).map(date),
+                st.integers(-(10**10), 10**10).map(str),
+                st.integers(-(10**9), 10**9).map(date),
             ),
         ),
         max_size=6,

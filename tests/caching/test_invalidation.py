@@ -60,7 +60,9 @@ def test_location_of_another_origin_is_not(reference):
 
 
 def test_both_locations_count():
-    assert invalid(("content-location", "/c"), ("location", "/l")) == OWN + urls(b"http://a.example/l", b"http://a.example/c")
+    assert invalid(("content-location", "/c"), ("location", "/l")) == OWN + urls(
+        b"http://a.example/l", b"http://a.example/c"
+    )
 
 
 def test_groups_are_those_of_the_origin():

@@ -1,8 +1,8 @@
 """When a stored response is sent: what the origin allowed, what the client asks for, what time has passed."""
 
 import pytest
-from caching.answers import asking, assess, ruled
 
+from caching.answers import asking, assess, ruled
 from fastedge import Plan, Request
 from fastedge.caching.reuse import is_only_if_cached, is_store_forbidden, stands_in, use
 

@@ -1,14 +1,11 @@
 """What a shared cache may store, and the reason for what it may not."""
 
 import pytest
-from caching.answers import (
-    AUTHORIZED, ENCODED, HAS_ETAG, HAS_LAST_MODIFIED, HEURISTIC, IMMUTABLE, MUST_REVALIDATE, NO_CACHE, NO_RANGES, asking, assess,
-    plan_with, ruled,
-)  # fmt: skip
-from caching.moments import date
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caching.answers import Flag, asking, assess, plan_with, ruled
+from caching.moments import date
 from fastedge import Plan, Request
 from fastedge.caching.storing import REASONS
 from fastedge.limits import cache_tag_bytes_max, cache_tags_max
@@ -50,7 +47,9 @@ COOKIE = asking(cookie="uid=1")
 # --- status -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [200, 201, 203, 204, 299, 301, 302, 303, 307, 308, 400, 404, 410, 418, 500, 503, 504, 599])
+@pytest.mark.parametrize(
+    "status", [200, 201, 203, 204, 299, 301, 302, 303, 307, 308, 400, 404, 410, 418, 500, 503, 504, 599]
+)
 def test_any_final_status_with_explicit_freshness_is_stored(status):
     assert reason(FRESH, status=status) is None
 
@@ -121,7 +120,7 @@ def test_answer_to_authorization_is_stored_where_a_directive_allows_it(line):
     assert reason(FRESH, request=BASIC, plan=plan_with(ttl_s=60)) == "authorization"
     found = assess(f"max-age=60, {line}", request=BASIC)
     assert found.reason is None
-    assert found.flags & AUTHORIZED
+    assert found.flags & Flag.AUTHORIZED
 
 
 def test_authorization_that_does_not_reach_the_origin_does_not_count():
@@ -158,14 +157,18 @@ def test_cookie_that_does_not_reach_the_origin_or_tells_variants_apart_does_not_
 
 
 @pytest.mark.parametrize(
-    ("vary", "expected"), [("*", "vary_star"), ("Via", "vary_edge"), (",".join(f"x{i}" for i in range(17)), "vary_fields")]
+    ("vary", "expected"),
+    [("*", "vary_star"), ("Via", "vary_edge"), (",".join(f"x{i}" for i in range(17)), "vary_fields")],
 )
 def test_vary_that_tells_everyone_apart(vary, expected):
     assert reason(FRESH, vary=vary) == expected
 
 
 def test_vary_is_packed_with_what_the_request_said():
-    assert assess(FRESH, vary="Accept-Language, X-A", request=asking(accept_language="de")).vary == b"accept-language: de\nx-a\n"
+    assert (
+        assess(FRESH, vary="Accept-Language, X-A", request=asking(accept_language="de")).vary
+        == b"accept-language: de\nx-a\n"
+    )
 
 
 def test_response_with_too_many_tags_or_too_long_ones_is_not_stored():
@@ -179,7 +182,11 @@ def test_response_with_too_many_tags_or_too_long_ones_is_not_stored():
 
 def test_response_without_lifetime_is_stored_only_for_its_validator_or_a_stale_window():
     assert reason() == reason("max-age=0") == reason("max-age=60", age="60") == "no_freshness"
-    assert reason("max-age=0, stale-while-revalidate=9, must-revalidate") == reason("s-maxage=0, stale-if-error=9") == "no_freshness"
+    assert (
+        reason("max-age=0, stale-while-revalidate=9, must-revalidate")
+        == reason("s-maxage=0, stale-if-error=9")
+        == "no_freshness"
+    )
     assert reason(etag='"1"') is None
     assert reason("max-age=0", last_modified=date(-9)) is None
     assert reason("max-age=0, stale-while-revalidate=9") is None
@@ -197,14 +204,14 @@ def test_validator_that_is_not_stored_is_none():
 @pytest.mark.parametrize(
     ("lines", "flags"),
     [
-        (["must-revalidate"], MUST_REVALIDATE),
-        (["proxy-revalidate"], MUST_REVALIDATE),
-        (["s-maxage=9"], MUST_REVALIDATE),
-        (["no-cache", ("etag", 'W/"1"')], NO_CACHE | HAS_ETAG),
-        ([("last-modified", date(-9))], HAS_LAST_MODIFIED),
-        (["immutable"], IMMUTABLE),
-        ([("content-encoding", "br")], ENCODED),
-        ([("accept-ranges", "None")], NO_RANGES),
+        (["must-revalidate"], Flag.MUST_REVALIDATE),
+        (["proxy-revalidate"], Flag.MUST_REVALIDATE),
+        (["s-maxage=9"], Flag.MUST_REVALIDATE),
+        (["no-cache", ("etag", 'W/"1"')], Flag.NO_CACHE | Flag.HAS_ETAG),
+        ([("last-modified", date(-9))], Flag.HAS_LAST_MODIFIED),
+        (["immutable"], Flag.IMMUTABLE),
+        ([("content-encoding", "br")], Flag.ENCODED),
+        ([("accept-ranges", "None")], Flag.NO_RANGES),
         ([("accept-ranges", "bytes")], 0),
     ],
 )
@@ -213,7 +220,7 @@ def test_flags_of_what_is_stored(lines, flags):
 
 
 def test_guess_is_flagged_and_a_ttl_spares_the_validation_of_each_use():
-    assert assess(last_modified=date(-100)).flags == HAS_LAST_MODIFIED | HEURISTIC
+    assert assess(last_modified=date(-100)).flags == Flag.HAS_LAST_MODIFIED | Flag.HEURISTIC
     assert assess("no-cache", plan=plan_with(ttl_s=5)).flags == 0
 
 

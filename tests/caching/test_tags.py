@@ -49,7 +49,9 @@ def test_tags_between_blanks(name):
 
 def test_groups_are_tags_and_names_of_their_origin():
     groups = ("cache-groups", '"a", "b c";x=1')
-    expected = hashed(b"tag", b"a", b"b c") + hashed(b"group", b"http://shop.example:8080\0a", b"http://shop.example:8080\0b c")
+    expected = hashed(b"tag", b"a", b"b c") + hashed(
+        b"group", b"http://shop.example:8080\0a", b"http://shop.example:8080\0b c"
+    )
     assert tags_of(groups) == expected
     assert tags_of(("cache-groups", '"a", b')) == tags_of(("cache-groups", "")) == []
 
@@ -63,7 +65,12 @@ def test_tags_of_the_plan_and_of_all_fields_are_one_set():
     )
 
 
-@given(st.lists(st.tuples(st.sampled_from(["cache-tag", "xkey", "cache-groups"]), st.text("aB ,\t\"\\;=", max_size=20)), max_size=4))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["cache-tag", "xkey", "cache-groups"]), st.text('aB ,\t"\\;=', max_size=20)),
+        max_size=4,
+    )
+)
 def test_any_lines_give_each_name_once(lines):
     names = purge_names(HTTP, Plan(), Fields(lines))
     assert len(set(names)) == len(names) >= 2

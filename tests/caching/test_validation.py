@@ -1,8 +1,8 @@
 """Validation: the question to the origin, and what its answer makes of the stored response."""
 
 import pytest
-from caching.moments import date
 
+from caching.moments import date
 from fastedge import Fields
 from fastedge.caching.validation import conditions, freshen, is_agreed, is_selected
 
@@ -45,7 +45,9 @@ def test_freshening_leaves_what_describes_the_stored_bytes(name):
     assert freshen(Fields(), Fields({name: "new"})).items() == []
 
 
-@pytest.mark.parametrize("name", ["connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "set-cookie"])
+@pytest.mark.parametrize(
+    "name", ["connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "set-cookie"]
+)
 def test_freshening_takes_nothing_of_one_hop_or_one_client(name):
     assert freshen(Fields({"x-a": "1"}), Fields({name: "new"})).items() == [("x-a", "1")]
 
@@ -58,7 +60,11 @@ def test_freshening_takes_what_targets_us():
 def test_freshened_response_is_as_old_as_the_validation():
     stored = Fields({"date": date(-60), "age": "9", "etag": '"1"'})
     assert freshen(stored, Fields()).items() == [("etag", '"1"')]
-    assert freshen(stored, Fields({"date": date(), "age": "1"})).items() == [("etag", '"1"'), ("date", date()), ("age", "1")]
+    assert freshen(stored, Fields({"date": date(), "age": "1"})).items() == [
+        ("etag", '"1"'),
+        ("date", date()),
+        ("age", "1"),
+    ]
 
 
 @pytest.mark.parametrize(
