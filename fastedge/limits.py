@@ -59,6 +59,10 @@ cache_purge_prefixes_max = 1024  # prefixes remembered one by one; older ones be
 cache_purge_prefix_bytes_max = 512
 cache_purge_request_items_max = 1024  # names in one POST /v1/purge
 
+# --- ranges (RFC 9110 §14) -------------------------------------------------------------------------------------------
+ranges_max = 16  # in one Range; with more it is as if there were none
+range_overlaps_max = 2  # of them that overlap one asked before; with more it is as if there were none (§14.2)
+
 # --- policies --------------------------------------------------------------------------------------------------------
 stages_max = 256
 conditions_max = 64

@@ -10,6 +10,7 @@ from cpython.mem cimport PyMem_RawFree, PyMem_RawRealloc
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.string cimport memcmp, memcpy, strlen
 
+from fastedge._core.civil cimport Civil, civil_of
 from fastedge._core.fields cimport FieldName, Fields, intern_text
 from fastedge._core.jsontext cimport copy, digits, literal, number, quoted
 from fastedge._core.message cimport Context, Request
@@ -340,18 +341,12 @@ cdef inline char* _address(char* at, const unsigned char* packed) noexcept nogil
 
 
 cdef void _stamp(char* at, long long second) noexcept nogil:
-    """"YYYY-MM-DDTHH:MM:SS." of seconds since 1970, by the days-from-civil method, whose years begin in March."""
-    cdef long long days = second // 86400 + 719468, clock = second % 86400
-    cdef long long era = days // 146097, day = days % 146097
-    cdef long long year = (day - day // 1460 + day // 36524 - day // 146096) // 365
-    cdef long long month
-    day -= 365 * year + year // 4 - year // 100
-    month = (5 * day + 2) // 153
-    day -= (153 * month + 2) // 5
-    month = month + 3 if month < 10 else month - 9
-    digits(at, era * 400 + year + (1 if month <= 2 else 0), 4)
-    digits(at + 5, month, 2)
-    digits(at + 8, day + 1, 2)
+    """"YYYY-MM-DDTHH:MM:SS." of seconds since 1970."""
+    cdef Civil date = civil_of(second // 86400)
+    cdef long long clock = second % 86400
+    digits(at, date.year, 4)
+    digits(at + 5, date.month, 2)
+    digits(at + 8, date.day, 2)
     digits(at + 11, clock // 3600, 2)
     digits(at + 14, clock // 60 % 60, 2)
     digits(at + 17, clock % 60, 2)

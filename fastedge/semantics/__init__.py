@@ -1,1 +1,1 @@
-"""What HTTP means, whoever carries it (RFC 9110): dates, validators and preconditions, ranges. Pure: `now` is an argument."""
+"""What HTTP means, whoever carries it (RFC 9110): dates, validators and preconditions, ranges. Pure, `now` is given."""

@@ -51,18 +51,17 @@ cdef double _parse_asctime(const char* at) noexcept:
 
 
 cdef double _parse_rfc850(const char* at, Py_ssize_t size, double now) noexcept:
-    cdef const char* tail = at + size - RFC850_TAIL_SIZE
-    cdef double seconds
+    cdef Py_ssize_t name_size = size - RFC850_TAIL_SIZE
+    cdef const char* tail = at + name_size
+    cdef double latest = _within(_within(now) + FIFTY_YEARS), seconds
     cdef int year
-    if size <= RFC850_TAIL_SIZE + 3 or not _is_weekday(at, size - RFC850_TAIL_SIZE):
-        return -1.0
-    if not _has_shape(tail, _RFC850_TAIL, RFC850_TAIL_SIZE):
+    if name_size <= 3 or not _is_weekday(at, name_size) or not _has_shape(tail, _RFC850_TAIL, RFC850_TAIL_SIZE):
         return -1.0
     # The latest year with these digits that is not more than 50 years ahead.
-    year = civil_of(<long long> (_within(now) + FIFTY_YEARS) // 86400).year
+    year = civil_of(<long long> latest // 86400).year
     year -= (year - _number(tail + 9, 2)) % 100
     seconds = _seconds(year, _month(tail + 5), _number(tail + 2, 2), tail + 12)
-    if seconds > _within(now) + FIFTY_YEARS:
+    if seconds > latest:
         return _seconds(year - 100, _month(tail + 5), _number(tail + 2, 2), tail + 12)
     return seconds
 
@@ -93,9 +92,14 @@ cdef int _month(const char* at) noexcept:
     """1 to 12, or 0."""
     cdef int i
     for i in range(12):
-        if strncasecmp(at, _MONTHS + 3 * i, 3) == 0:
+        if _letters(at) == _letters(_MONTHS + 3 * i):
             return i + 1
     return 0
+
+
+cdef inline int _letters(const char* at) noexcept:
+    """Three of them as one number, in any case: no other byte is a letter but for its case."""
+    return (<unsigned char> at[0] | 32) << 16 | (<unsigned char> at[1] | 32) << 8 | (<unsigned char> at[2] | 32)
 
 
 cdef int _number(const char* at, int width) noexcept:
