@@ -1,7 +1,7 @@
 """Validation of a stored response (RFC 9111 §4.3): the question, whether the answer means it, and what it then becomes."""
 
 from fastedge._core.fields cimport (
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, EDGE_CACHE_CONTROL, ETAG, HOP_BY_HOP,
+    AGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, EDGE_CACHE_CONTROL, ETAG, HOP_BY_HOP,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, SURROGATE_CONTROL, TRAILER, FieldName, Fields, known,
 )
 from fastedge.semantics.validators cimport strongly_equal, weakly_equal
@@ -58,14 +58,14 @@ cdef bint selects(bytes etag, bytes last_modified, Fields update) except -1:
 cdef Fields freshened(Fields stored, Fields update):
     """The stored fields, with those of a 304, or of an answer to HEAD, in the place of older ones of that name (§3.2).
 
-    A Date that the update lacks is not kept: the response is as old as this validation.
+    A Date and an Age that the update lacks are not kept: the response is as old as this validation.
     """
     cdef Fields fresh = Fields.__new__(Fields)
     cdef FieldName name
     cdef Py_ssize_t i
     for i in range(stored.total):
         name = stored.name_at(i)
-        if name.id != DATE and (not _updates(name) or not update.count(name)):
+        if name.id not in (AGE, DATE) and (not _updates(name) or not update.count(name)):
             fresh.append(name, stored.value_at(i))
     for i in range(update.total):
         if _updates(update.name_at(i)):

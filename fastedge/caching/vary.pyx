@@ -16,8 +16,8 @@ from fastedge._core.message cimport OriginField, Plan, Request
 from fastedge.caching.structured cimport is_token_char
 from fastedge.limits import cache_vary_fields_max
 
-cdef extern from "<strings.h>" nogil:
-    int strncasecmp(const char* one, const char* other, size_t size)
+cdef extern from "strings.h" nogil:
+    int strncasecmp(const char*, const char*, size_t)
 
 cdef Py_ssize_t NAMES_MAX = cache_vary_fields_max
 

@@ -179,7 +179,11 @@ def test_pragma_counts_where_there_is_no_cache_control():
     assert asked(pragma="max-age=0, no-store, only-if-cached") == {}
 
 
-@given(st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=30), max_size=3))
+@given(
+    st.lists(
+        st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=30), max_size=3
+    )
+)
 def test_any_text_has_an_answer(lines):
     for field in ("cache-control", "cdn-cache-control", "surrogate-control", "pragma"):
         fields = Fields([(field, line) for line in lines])

@@ -1,10 +1,11 @@
 """Freshness lifetimes and ages, with dates that are skewed, broken or missing."""
 
 import pytest
-from caching.moments import NOW, date
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caching.answers import plan_with, ruled
+from caching.moments import NOW, date
 from fastedge import Fields, Plan
 from fastedge.caching.freshness import freshness
 from fastedge.limits import cache_heuristic_s_max, cache_ttl_s_max
@@ -24,13 +25,6 @@ def lifetime(*lines, **circumstances):
 
 def age(*lines, **circumstances):
     return of(*lines, **circumstances)["initial_age_s"]
-
-
-def plan_with(**attributes):
-    plan = Plan()
-    for name, value in attributes.items():
-        setattr(plan, name, value)
-    return plan
 
 
 def cc(value):
@@ -105,6 +99,15 @@ def test_default_ttl_takes_the_place_of_the_guess():
     assert lifetime(plan=plan, status=500) == (NO_BASIS, 0)
 
 
+def test_ttl_by_status_counts_where_the_origin_says_nothing():
+    plan = ruled(status_ttl_s={"500-599": 5, 404: 9}, default_ttl_s=8)
+    assert lifetime(status=503, plan=plan) == (BY_STATUS, 5)
+    assert lifetime(("last-modified", date(-100)), status=404, plan=plan) == (BY_STATUS, 9)
+    assert lifetime(status=200, plan=plan) == (BY_DEFAULT, 8)
+    assert lifetime(cc("max-age=1"), status=503, plan=plan) == (BY_ORIGIN, 1)
+    assert lifetime(status=503, plan=ruled(status_ttl_s={"5xx": 5}, ttl_s=7)) == (BY_TTL, 7)
+
+
 def test_stale_windows_are_the_origins_unless_the_plan_has_its_own():
     line = cc("max-age=1, stale-while-revalidate=5, stale-if-error=6")
     found = of(line)
@@ -148,8 +151,8 @@ def test_age_is_not_reduced_by_a_clock_that_was_set_back():
             st.sampled_from(["date", "expires", "last-modified", "age", "cache-control"]),
             st.one_of(
                 st.sampled_from(["max-age=5", "s-maxage=x", "0", "x"]),
-                st.integers(-10**10, 10**10).map(str),
-                st.integers(-10**9, 10**9).map(date),
+                st.integers(-(10**10), 10**10).map(str),
+                st.integers(-(10**9), 10**9).map(date),
             ),
         ),
         max_size=6,

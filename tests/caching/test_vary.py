@@ -119,7 +119,9 @@ def test_match_of_values_of_any_length():
     assert not match(b"accept-encoding", request(accept_encoding=many), request(accept_encoding=many[:-5]))
 
 
-VALUES = st.lists(st.sampled_from(["a", "b", ",", " ", '"', "\\", ";q=0", ";q=1", "*", "gzip", "identity", "x-"]), max_size=8)
+VALUES = st.lists(
+    st.sampled_from(["a", "b", ",", " ", '"', "\\", ";q=0", ";q=1", "*", "gzip", "identity", "x-"]), max_size=8
+)
 
 
 @given(st.sampled_from(["x-a", "accept-encoding", "cookie"]), VALUES, VALUES)
