@@ -46,7 +46,13 @@ def test_stored_gives_what_it_was_given() -> None:
         initial_age_s=2.5, lifetime_s=60, stale_while_revalidate_s=5, stale_if_error_s=6, flags=9, names=names, url_at=7,
         url_size=3, born=11,
     )  # fmt: skip
-    assert (stored.high, stored.low, stored.key, stored.names, stored.url) == (2**64 - 1, 2, b"3:key5:urlet", names, b"url")
+    assert (stored.high, stored.low, stored.key, stored.names, stored.url) == (
+        2**64 - 1,
+        2,
+        b"3:key5:urlet",
+        names,
+        b"url",
+    )
     assert (stored.status, stored.head, stored.body, stored.length, stored.vary) == (404, b"a: b\r\n", b"body", 4, b"v")
     assert (stored.received_us, stored.received_s, stored.flags, stored.born) == (5_000_000, 1e9 + 0.25, 9, 11)
     assert (stored.lifetime_s, stored.stale_while_revalidate_s, stored.stale_if_error_s) == (60, 5, 6)
@@ -166,7 +172,9 @@ def test_replaced_one_lives_on_with_who_holds_it() -> None:
     memory.put(old)
     memory.put(numbered(1, 10))
     assert (old.length, old.variant, len(memory)) == (1000, None, 2)
-    assert memory.bytes_used == sum(numbered(1, size, vary=vary).memory_bytes for size, vary in ((100, b"other"), (10, None)))
+    assert memory.bytes_used == sum(
+        numbered(1, size, vary=vary).memory_bytes for size, vary in ((100, b"other"), (10, None))
+    )
 
 
 def test_put_of_what_is_there_changes_nothing() -> None:
@@ -356,7 +364,12 @@ class AgainstADictionary(RuleBasedStateMachine):
         self.memory = store(40 * COST)
         self.model: dict[tuple[bytes, bytes | None], Stored] = {}
 
-    @rule(number=st.integers(0, 30), hashes=st.integers(1, 4), vary=st.sampled_from([None, b"a", b"b"]), size=st.integers(0, 900))
+    @rule(
+        number=st.integers(0, 30),
+        hashes=st.integers(1, 4),
+        vary=st.sampled_from([None, b"a", b"b"]),
+        size=st.integers(0, 900),
+    )
     def put(self, number: int, hashes: int, vary: bytes | None, size: int) -> None:
         stored = Stored(number % hashes, hashes, b"%d of %d" % (number, hashes), body=bytes(size), vary=vary)
         if self.memory.put(stored):
