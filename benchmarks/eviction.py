@@ -10,7 +10,7 @@ import sys
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 
-from fastedge._core.store import MemoryStore, Stored
+from fastedge._core.store import MemoryStore, Stored, make_stored
 
 OBJECTS = 100_000
 ALPHA = 0.9
@@ -59,14 +59,14 @@ TRACES: dict[str, Callable[[int, random.Random, int], Iterator[int] | list[int]]
 
 def fastedge(capacity: int) -> Ask:
     """The real store."""
-    cost = Stored(0, 0, b"%08d" % 0).memory_bytes
+    cost = make_stored(0, 0, b"%08d" % 0).memory_bytes
     store = MemoryStore(capacity * cost, bytes(range(16)))
 
     def ask(number: int) -> bool:
         high, low, key = hash((number, 1)) % 2**64, hash((number, 2)) % 2**64, b"%08d" % number
         stored = store.get(high, low, key)
         if stored is None:
-            store.put(Stored(high, low, key))
+            store.put(make_stored(high, low, key))
             return False
         store.use(stored)
         return True

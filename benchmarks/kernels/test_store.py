@@ -13,7 +13,7 @@ import pytest
 import xxhash
 
 from fastedge._core.fields import Fields
-from fastedge._core.store import MemoryStore, Stored
+from fastedge._core.store import MemoryStore, Stored, make_stored
 from fastedge._core.storedhead import stored_fields, stored_head, stored_value
 
 POOL = 1_000
@@ -34,7 +34,7 @@ def question(number: int) -> tuple[int, int, bytes]:
 
 
 def stored(number: int) -> Stored:
-    return Stored(*question(number), 200, HEAD, BODY, names=bytes(16))
+    return make_stored(*question(number), 200, HEAD, BODY, names=bytes(16))
 
 
 @pytest.fixture(scope="module", params=[1_000, 100_000, 1_000_000], ids=lambda entries: f"{entries:,}")

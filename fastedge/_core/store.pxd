@@ -18,7 +18,6 @@ cdef class Stored:
     """One stored response (RFC 9111 §2). Immutable but for `checked`, and for its place in the store: what a validation
     changes becomes a new one that shares the body."""
     cdef readonly uint64_t high, low    # XXH3-128 of `key`
-    cdef uint64_t* facts            # purge names, the URL's first; behind them the key's text: key_of()
     cdef readonly int key_size      # compared in full: no hash of a client's choosing makes two keys one
     cdef uint16_t names_total
     cdef uint8_t queue              # the store's: 0 in none
@@ -42,6 +41,7 @@ cdef class Stored:
     cdef PyObject* newer            # the store's: neighbours in its queue, borrowed
     cdef PyObject* older
     cdef uint32_t cost              # the store's: in units of 16 bytes
+    cdef uint64_t facts[1]          # last, and as long as need be: purge names, the URL's first; then the key's text
 
 
 cdef Stored new_stored(

@@ -2,29 +2,7 @@ from typing import final
 
 @final
 class Stored:
-    def __init__(
-        self,
-        high: int,
-        low: int,
-        key: bytes,
-        status: int = 200,
-        head: bytes = b"",
-        body: object = b"",
-        *,
-        vary: bytes | None = None,
-        length: int | None = None,
-        received_us: int = 0,
-        received_s: float = 0,
-        initial_age_s: float = 0,
-        lifetime_s: float = 0,
-        stale_while_revalidate_s: float = 0,
-        stale_if_error_s: float = 0,
-        flags: int = 0,
-        names: bytes = b"",
-        url_at: int = 0,
-        url_size: int = 0,
-        born: int = 0,
-    ) -> None: ...
+    def __init__(self, *args: object) -> None: ...
     @property
     def high(self) -> int: ...
     @property
@@ -73,6 +51,29 @@ class Stored:
     def memory_bytes(self) -> int: ...
     def age_s(self, now_us: int, /) -> float: ...
     def refreshed(self, head: bytes, /) -> Stored: ...
+
+def make_stored(
+    high: int,
+    low: int,
+    key: bytes,
+    status: int = 200,
+    head: bytes = b"",
+    body: object = b"",
+    *,
+    vary: bytes | None = None,
+    length: int | None = None,
+    received_us: int = 0,
+    received_s: float = 0.0,
+    initial_age_s: float = 0.0,
+    lifetime_s: float = 0.0,
+    stale_while_revalidate_s: float = 0.0,
+    stale_if_error_s: float = 0.0,
+    flags: int = 0,
+    names: bytes = b"",
+    url_at: int = 0,
+    url_size: int = 0,
+    born: int = 0,
+) -> Stored: ...
 
 @final
 class MemoryStore:

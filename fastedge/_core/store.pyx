@@ -6,7 +6,6 @@ through the stored responses themselves. Never gives a response for a key that d
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint8_t, uint32_t, uint64_t, uintptr_t
@@ -35,12 +34,24 @@ cdef extern from *:
         word ^= tag * 0x0101010101010101ull;
         return ~(((word & low) + low) | word | low) & ~low & 0x00FFFFFFFFFFFFFFull;
     }
+    static size_t fe_tail;      /* what the next Stored is longer than its type */
+    static PyObject* fe_make(PyTypeObject* type, Py_ssize_t items) {
+        PyObject* made = (PyObject*) PyObject_Malloc(type->tp_basicsize + fe_tail);
+        if (made == NULL) return PyErr_NoMemory();
+        memset(made, 0, type->tp_basicsize);
+        fe_tail = 0;
+        return PyObject_Init(made, type);
+    }
+    #define fe_made_by(type, how) (((PyTypeObject*) (type))->tp_alloc = (how))
     #define fe_first(bits) (__builtin_ctzll(bits) >> 3)
     #define fe_log2(power) __builtin_ctz(power)
     #define fe_prefetch(at) __builtin_prefetch(at)
     #define fe_lines(count) aligned_alloc(64, 64 * (size_t) (count))
     """
     uint64_t fe_mix(uint64_t a, uint64_t b) noexcept
+    size_t fe_tail
+    void* fe_make
+    void fe_made_by(object type, void* how) noexcept
     uint64_t fe_tagged(const void* chunk, uint8_t tag) noexcept
     int fe_first(uint64_t bits) noexcept
     int fe_log2(uint32_t power) noexcept
@@ -77,24 +88,11 @@ cdef Ghosts _no_ghosts
 @cython.final
 @cython.no_gc               # bytes and files: no cycle can begin here, and no collection walks a million of these
 cdef class Stored:
-    """One stored response; the names are those of the attributes. `names` are purge names, uint64_t each, packed."""
+    """One stored response. Its key and purge names stand in the same block of memory: as objects they would take 66 bytes
+    more, and a look-up one more wait for memory."""
 
-    def __init__(
-        self, uint64_t high, uint64_t low, bytes key not None, int status=200, bytes head not None=b"", body=b"", *,
-        bytes vary=None, length=None, long long received_us=0, double received_s=0, float initial_age_s=0,
-        float lifetime_s=0, float stale_while_revalidate_s=0, float stale_if_error_s=0, uint32_t flags=0,
-        bytes names not None=b"", int url_at=0, int url_size=0, uint64_t born=0,
-    ):
-        _identify(self, high, low, key, names)
-        self.status, self.head, self.body, self.vary = status, head, body, vary
-        self.length = len(body) if length is None else length
-        self.received_us, self.received_s, self.initial_age_s = received_us, received_s, initial_age_s
-        self.lifetime_s, self.stale_while_revalidate_s = lifetime_s, stale_while_revalidate_s
-        self.stale_if_error_s, self.flags, self.born = stale_if_error_s, flags, born
-        self.url_at, self.url_size = url_at, url_size
-
-    def __dealloc__(self):
-        PyMem_Free(self.facts)
+    def __init__(self, *args):
+        raise TypeError("make_stored() makes them")
 
     def age_s(self, long long now_us):
         """current_age (RFC 9111 §4.2.3) at a moment of the monotonic clock."""
@@ -122,15 +120,40 @@ cdef class Stored:
         return _cost(self)
 
 
-cdef Py_ssize_t STORED_BYTES = Stored.__basicsize__
+fe_made_by(Stored, fe_make)
+cdef Py_ssize_t STORED_BYTES = Stored.__basicsize__ - sizeof(uint64_t)  # before its facts
+
+
+def make_stored(
+    uint64_t high, uint64_t low, bytes key not None, int status=200, bytes head not None=b"", body=b"", *, bytes vary=None,
+    length=None, long long received_us=0, double received_s=0, float initial_age_s=0, float lifetime_s=0,
+    float stale_while_revalidate_s=0, float stale_if_error_s=0, uint32_t flags=0, bytes names not None=b"", int url_at=0,
+    int url_size=0, uint64_t born=0,
+):
+    """A Stored, in no store yet; `names` are purge names, uint64_t each, packed."""
+    cdef Stored stored = new_stored(high, low, key, names, status, head, body, len(body) if length is None else length)
+    stored.vary, stored.flags, stored.born, stored.url_at, stored.url_size = vary, flags, born, url_at, url_size
+    stored.received_us, stored.received_s, stored.initial_age_s = received_us, received_s, initial_age_s
+    stored.lifetime_s, stored.stale_if_error_s = lifetime_s, stale_if_error_s
+    stored.stale_while_revalidate_s = stale_while_revalidate_s
+    return stored
 
 
 cdef Stored new_stored(
     uint64_t high, uint64_t low, bytes key, bytes names, int status, bytes head, object body, long long length
 ):
     """What identifies it and what it says; the caller sets the rest by its names."""
-    cdef Stored stored = Stored.__new__(Stored)
-    _identify(stored, high, low, key, names)
+    cdef Py_ssize_t names_size = len(names), key_size = len(key)
+    cdef Stored stored
+    if names_size % sizeof(uint64_t) or names_size > 0xFFFF * <Py_ssize_t> sizeof(uint64_t) or key_size > 0x7FFFFFFF:
+        raise ValueError("names are 8 bytes each, at most 65,535 of them, and a key is less than 2 GiB")
+    global fe_tail
+    fe_tail = names_size + key_size
+    stored = Stored.__new__(Stored)
+    memcpy(stored.facts, PyBytes_AS_STRING(names), names_size)
+    memcpy(<char*> stored.facts + names_size, PyBytes_AS_STRING(key), key_size)
+    stored.high, stored.low = high, low
+    stored.key_size, stored.names_total = key_size, names_size // sizeof(uint64_t)
     stored.status, stored.head, stored.body, stored.length = status, head, body, length
     return stored
 
@@ -148,27 +171,9 @@ cdef Stored refreshed(Stored stored, bytes head):
     return twin
 
 
-cdef int _identify(Stored stored, uint64_t high, uint64_t low, bytes key, bytes names) except -1:
-    """One block for key and names: two bytes objects would take 66 bytes more."""
-    cdef Py_ssize_t names_size = len(names), key_size = len(key)
-    cdef char* facts
-    if names_size % sizeof(uint64_t) or names_size > 0xFFFF * <Py_ssize_t> sizeof(uint64_t) or key_size > 0x7FFFFFFF:
-        raise ValueError("names are 8 bytes each, at most 65,535 of them, and a key is less than 2 GiB")
-    facts = <char*> PyMem_Malloc(names_size + key_size)
-    if facts is NULL:
-        raise MemoryError()
-    memcpy(facts, PyBytes_AS_STRING(names), names_size)
-    memcpy(facts + names_size, PyBytes_AS_STRING(key), key_size)
-    PyMem_Free(stored.facts)
-    stored.facts = <uint64_t*> facts
-    stored.high, stored.low = high, low
-    stored.key_size, stored.names_total = key_size, names_size // sizeof(uint64_t)
-    return 0
-
-
 cdef Py_ssize_t _cost(Stored stored) noexcept:
-    cdef Py_ssize_t cost = TABLE_SHARE + _block(STORED_BYTES) + _bytes_block(stored.head)
-    cost += _block(stored.names_total * sizeof(uint64_t) + stored.key_size)
+    cdef Py_ssize_t facts = stored.names_total * sizeof(uint64_t) + stored.key_size
+    cdef Py_ssize_t cost = TABLE_SHARE + _block(STORED_BYTES + facts) + _bytes_block(stored.head)
     if stored.vary is not None:
         cost += _bytes_block(stored.vary)
     # Another body is the handle of a file.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from fastedge import limits
-from fastedge._core.store import MemoryStore, Stored
+from fastedge._core.store import MemoryStore, Stored, make_stored
 
 SEED = bytes(range(16))
 MIX = random.Random(3)
@@ -23,7 +23,7 @@ def store(bytes_max: int = ROOMY) -> MemoryStore:
 
 
 def numbered(number: int, size: int = 100, **more: object) -> Stored:
-    return Stored(*HASHES[number], b"key %d" % number, 200, b"a: b\r\n", bytes(size), **more)  # type: ignore[arg-type]
+    return make_stored(*HASHES[number], b"key %d" % number, 200, b"a: b\r\n", bytes(size), **more)  # type: ignore[arg-type]
 
 
 def found(memory: MemoryStore, number: int) -> Stored | None:
@@ -41,7 +41,7 @@ COST = numbered(1).memory_bytes
 
 def test_stored_gives_what_it_was_given() -> None:
     names = bytes(range(24))
-    stored = Stored(
+    stored = make_stored(
         2**64 - 1, 2, b"3:key5:urlet", 404, b"a: b\r\n", b"body", vary=b"v", received_us=5_000_000, received_s=1e9 + 0.25,
         initial_age_s=2.5, lifetime_s=60, stale_while_revalidate_s=5, stale_if_error_s=6, flags=9, names=names, url_at=7,
         url_size=3, born=11,
@@ -74,7 +74,12 @@ def test_refreshed_shares_the_body_and_is_in_no_store() -> None:
 @pytest.mark.parametrize("names", [b"1", bytes(17), bytes(8 * 65_536)])
 def test_stored_refuses_names_that_are_none(names: bytes) -> None:
     with pytest.raises(ValueError, match="8 bytes"):
-        Stored(1, 2, b"key", names=names)
+        make_stored(1, 2, b"key", names=names)
+
+
+def test_stored_is_made_whole_or_not_at_all() -> None:
+    with pytest.raises(TypeError, match="make_stored"):
+        Stored()
 
 
 @pytest.mark.parametrize(("bytes_max", "seed"), [(0, SEED), (-1, SEED), (1000, b""), (1000, SEED[1:])])
@@ -101,7 +106,7 @@ def test_get_gives_what_was_put() -> None:
 
 def test_get_tells_keys_of_one_hash_apart() -> None:
     memory = store()
-    kept = [Stored(7, 7, b"key %d" % number) for number in range(100)]
+    kept = [make_stored(7, 7, b"key %d" % number) for number in range(100)]
     assert all(memory.put(stored) for stored in kept)
     assert [memory.get(7, 7, stored.key) for stored in kept] == kept
     for other in (b"key", b"key 1000", b"", b"kez 1", b"key 1\0"):
@@ -112,7 +117,7 @@ def test_get_tells_keys_of_one_hash_apart() -> None:
 def test_keys_of_one_hash_are_bounded_and_leave_the_others_alone() -> None:
     memory = store()
     assert memory.put(numbered(1))
-    kept = [number for number in range(2000) if memory.put(Stored(7, 7, b"key %d" % number))]
+    kept = [number for number in range(2000) if memory.put(make_stored(7, 7, b"key %d" % number))]
     assert 100 < len(kept) < 400
     assert len(memory) == len(kept) + 1
     assert all(memory.get(7, 7, b"key %d" % number) is not None for number in kept)
@@ -215,7 +220,7 @@ def test_bounds_hold_under_a_flood() -> None:
 
 
 def test_file_counts_as_its_handle() -> None:
-    assert Stored(1, 2, b"key", body=object(), length=1 << 30).memory_bytes < 400
+    assert make_stored(1, 2, b"key", body=object(), length=1 << 30).memory_bytes < 400
 
 
 def test_hot_set_survives_a_scan_of_ten_times_the_capacity() -> None:
@@ -283,7 +288,7 @@ def test_everything_is_let_go_of() -> None:
     before = sys.getrefcount(body)
     memory = store(100_000)
     for number in range(1000):
-        memory.put(Stored(*HASHES[number % 300], b"key %d" % (number % 300), body=body, vary=b"%d" % (number % 7)))
+        memory.put(make_stored(*HASHES[number % 300], b"key %d" % (number % 300), body=body, vary=b"%d" % (number % 7)))
     assert sys.getrefcount(body) == before + len(memory)
     for number in range(150):
         first = found(memory, number)
@@ -329,7 +334,7 @@ def test_scan_finds_all_of_a_url(count: int) -> None:
     for number in range(3000):
         memory.put(numbered(number, 0, vary=b"a" if number % 2 else None, **url(number)))
     memory.put(numbered(7, 0, **url(7)))
-    memory.put(Stored(1, 1, b"key 7 part", url_at=4, url_size=1))
+    memory.put(make_stored(1, 1, b"key 7 part", url_at=4, url_size=1))
     assert sorted((stored.key, stored.vary or b"") for stored in scanned(memory, b"7", count)) == [
         (b"key 7", b""), (b"key 7", b"a"), (b"key 7 part", b""),
     ]  # fmt: skip
@@ -340,12 +345,12 @@ def test_scan_finds_all_of_a_url(count: int) -> None:
 def test_scan_finds_once_what_is_there_all_the_while(before: int, step: int) -> None:
     memory, rows, cursor, next_number = store(), [], 0, before
     for number in range(before):
-        memory.put(Stored(*HASHES[number], b"url", url_size=3, vary=b"%d" % number))
+        memory.put(make_stored(*HASHES[number], b"url", url_size=3, vary=b"%d" % number))
     while True:
         more, cursor = memory.scan(b"url", cursor, 2000)
         rows += [stored.vary for stored in more]
         for _ in range(step):
-            memory.put(Stored(*HASHES[next_number], b"url", url_size=3, vary=b"%d" % next_number))
+            memory.put(make_stored(*HASHES[next_number], b"url", url_size=3, vary=b"%d" % next_number))
             next_number += 1
         if not cursor:
             break
@@ -371,7 +376,7 @@ class AgainstADictionary(RuleBasedStateMachine):
         size=st.integers(0, 900),
     )
     def put(self, number: int, hashes: int, vary: bytes | None, size: int) -> None:
-        stored = Stored(number % hashes, hashes, b"%d of %d" % (number, hashes), body=bytes(size), vary=vary)
+        stored = make_stored(number % hashes, hashes, b"%d of %d" % (number, hashes), body=bytes(size), vary=vary)
         if self.memory.put(stored):
             self.model[stored.key, vary] = stored
         else:
