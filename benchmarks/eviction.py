@@ -10,7 +10,8 @@ import sys
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 
-from fastedge._core.store import MemoryStore, Stored, make_stored
+from fastedge._core.store import MemoryStore
+from fastedge._core.stored import Stored, make_stored
 
 OBJECTS = 100_000
 ALPHA = 0.9

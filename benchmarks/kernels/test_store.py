@@ -13,7 +13,8 @@ import pytest
 import xxhash
 
 from fastedge._core.fields import Fields
-from fastedge._core.store import MemoryStore, Stored, make_stored
+from fastedge._core.store import MemoryStore
+from fastedge._core.stored import Stored, make_stored
 from fastedge._core.storedhead import stored_fields, stored_head, stored_value
 
 POOL = 1_000

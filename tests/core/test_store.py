@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from fastedge import limits
-from fastedge._core.store import MemoryStore, Stored, make_stored
+from fastedge._core.store import MemoryStore
+from fastedge._core.stored import Stored, make_stored
 
 SEED = bytes(range(16))
 MIX = random.Random(3)
