@@ -6,13 +6,13 @@ through the stored responses themselves. Never gives a response for a key that d
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memmove, memset
 
+from fastedge._core.stored cimport Stored, cost_of, key_of
 from fastedge.limits import cache_memory_share, cache_sweep_max, cache_variants_max
 
 cdef extern from *:
@@ -55,11 +55,9 @@ cdef enum:
     KEYS_A_CHUNK = 5        # of seven slots, when a shard grows
     PROBES_MAX = 32         # full chunks that a new key walks past: only keys of one hash are so many
     COST_UNIT = 16
-    TABLE_SHARE = 32        # bytes of table and ghosts for each key, in a shard that has just grown
     PASSED_MAX = 255
     USES_MAX = 3
     TRIAL_USES = 2
-    BYTES_HEADER = 33       # of a bytes object, with its closing NUL
 
 cdef enum:
     OUT = 0
@@ -72,116 +70,6 @@ cdef Py_ssize_t SHARE = cache_memory_share
 
 cdef Chunk _no_chunk        # what a shard has before its first key
 cdef Ghosts _no_ghosts
-
-
-@cython.final
-@cython.no_gc               # bytes and files: no cycle can begin here, and no collection walks a million of these
-cdef class Stored:
-    """One stored response; the names are those of the attributes. `names` are purge names, uint64_t each, packed."""
-
-    def __init__(
-        self, uint64_t high, uint64_t low, bytes key not None, int status=200, bytes head not None=b"", body=b"", *,
-        bytes vary=None, length=None, long long received_us=0, double received_s=0, float initial_age_s=0,
-        float lifetime_s=0, float stale_while_revalidate_s=0, float stale_if_error_s=0, uint32_t flags=0,
-        bytes names not None=b"", int url_at=0, int url_size=0, uint64_t born=0,
-    ):
-        _identify(self, high, low, key, names)
-        self.status, self.head, self.body, self.vary = status, head, body, vary
-        self.length = len(body) if length is None else length
-        self.received_us, self.received_s, self.initial_age_s = received_us, received_s, initial_age_s
-        self.lifetime_s, self.stale_while_revalidate_s = lifetime_s, stale_while_revalidate_s
-        self.stale_if_error_s, self.flags, self.born = stale_if_error_s, flags, born
-        self.url_at, self.url_size = url_at, url_size
-
-    def __dealloc__(self):
-        PyMem_Free(self.facts)
-
-    def age_s(self, long long now_us):
-        """current_age (RFC 9111 §4.2.3) at a moment of the monotonic clock."""
-        return age_s(self, now_us)
-
-    def refreshed(self, bytes head not None):
-        """A new one with this head, and all else as it is; it shares the body."""
-        return refreshed(self, head)
-
-    @property
-    def key(self):
-        return key_of(self)[:self.key_size]
-
-    @property
-    def names(self):
-        return (<const char*> self.facts)[:self.names_total * sizeof(uint64_t)]
-
-    @property
-    def url(self):
-        return url_of(self)
-
-    @property
-    def memory_bytes(self):
-        """What it takes in memory: everything, the allocator's rounding and its place in the table too."""
-        return _cost(self)
-
-
-cdef Py_ssize_t STORED_BYTES = Stored.__basicsize__
-
-
-cdef Stored new_stored(
-    uint64_t high, uint64_t low, bytes key, bytes names, int status, bytes head, object body, long long length
-):
-    """What identifies it and what it says; the caller sets the rest by its names."""
-    cdef Stored stored = Stored.__new__(Stored)
-    _identify(stored, high, low, key, names)
-    stored.status, stored.head, stored.body, stored.length = status, head, body, length
-    return stored
-
-
-cdef Stored refreshed(Stored stored, bytes head):
-    """A copy for what a validation has changed, in no store yet: it shares the body."""
-    cdef Stored twin = new_stored(
-        stored.high, stored.low, stored.key, stored.names, stored.status, head, stored.body, stored.length
-    )
-    twin.vary, twin.flags, twin.born, twin.checked = stored.vary, stored.flags, stored.born, stored.checked
-    twin.received_us, twin.received_s = stored.received_us, stored.received_s
-    twin.initial_age_s, twin.lifetime_s = stored.initial_age_s, stored.lifetime_s
-    twin.stale_while_revalidate_s, twin.stale_if_error_s = stored.stale_while_revalidate_s, stored.stale_if_error_s
-    twin.url_at, twin.url_size = stored.url_at, stored.url_size
-    return twin
-
-
-cdef int _identify(Stored stored, uint64_t high, uint64_t low, bytes key, bytes names) except -1:
-    """One block for key and names: two bytes objects would take 66 bytes more."""
-    cdef Py_ssize_t names_size = len(names), key_size = len(key)
-    cdef char* facts
-    if names_size % sizeof(uint64_t) or names_size > 0xFFFF * <Py_ssize_t> sizeof(uint64_t) or key_size > 0x7FFFFFFF:
-        raise ValueError("names are 8 bytes each, at most 65,535 of them, and a key is less than 2 GiB")
-    facts = <char*> PyMem_Malloc(names_size + key_size)
-    if facts is NULL:
-        raise MemoryError()
-    memcpy(facts, PyBytes_AS_STRING(names), names_size)
-    memcpy(facts + names_size, PyBytes_AS_STRING(key), key_size)
-    PyMem_Free(stored.facts)
-    stored.facts = <uint64_t*> facts
-    stored.high, stored.low = high, low
-    stored.key_size, stored.names_total = key_size, names_size // sizeof(uint64_t)
-    return 0
-
-
-cdef Py_ssize_t _cost(Stored stored) noexcept:
-    cdef Py_ssize_t cost = TABLE_SHARE + _block(STORED_BYTES) + _bytes_block(stored.head)
-    cost += _block(stored.names_total * sizeof(uint64_t) + stored.key_size)
-    if stored.vary is not None:
-        cost += _bytes_block(stored.vary)
-    # Another body is the handle of a file.
-    return cost + (_bytes_block(<bytes> stored.body) if type(stored.body) is bytes else <Py_ssize_t> LINE)
-
-
-cdef inline Py_ssize_t _bytes_block(bytes data) noexcept:
-    return _block(PyBytes_GET_SIZE(data) + BYTES_HEADER)
-
-
-cdef inline Py_ssize_t _block(Py_ssize_t size) noexcept:
-    """What the allocators take for so many bytes: CPython's up to 512, then the C library's with its own eight."""
-    return (size + (15 if size <= 512 else 23)) & ~<Py_ssize_t> 15
 
 
 @cython.final
@@ -273,7 +161,7 @@ cdef class MemoryStore:
         return 0
 
     cdef bint keep(self, Stored stored) except -1:
-        cdef Py_ssize_t cost = _cost(stored)
+        cdef Py_ssize_t cost = cost_of(stored)
         cdef Stored former
         cdef uint8_t queue, uses = 0
         if stored.queue != OUT:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from fastedge import limits
-from fastedge._core.store import MemoryStore, Stored
+from fastedge._core.store import MemoryStore
+from fastedge._core.stored import Stored, make_stored
 
 SEED = bytes(range(16))
 MIX = random.Random(3)
@@ -23,7 +24,7 @@ def store(bytes_max: int = ROOMY) -> MemoryStore:
 
 
 def numbered(number: int, size: int = 100, **more: object) -> Stored:
-    return Stored(*HASHES[number], b"key %d" % number, 200, b"a: b\r\n", bytes(size), **more)  # type: ignore[arg-type]
+    return make_stored(*HASHES[number], b"key %d" % number, 200, b"a: b\r\n", bytes(size), **more)  # type: ignore[arg-type]
 
 
 def found(memory: MemoryStore, number: int) -> Stored | None:
@@ -41,12 +42,18 @@ COST = numbered(1).memory_bytes
 
 def test_stored_gives_what_it_was_given() -> None:
     names = bytes(range(24))
-    stored = Stored(
+    stored = make_stored(
         2**64 - 1, 2, b"3:key5:urlet", 404, b"a: b\r\n", b"body", vary=b"v", received_us=5_000_000, received_s=1e9 + 0.25,
         initial_age_s=2.5, lifetime_s=60, stale_while_revalidate_s=5, stale_if_error_s=6, flags=9, names=names, url_at=7,
         url_size=3, born=11,
     )  # fmt: skip
-    assert (stored.high, stored.low, stored.key, stored.names, stored.url) == (2**64 - 1, 2, b"3:key5:urlet", names, b"url")
+    assert (stored.high, stored.low, stored.key, stored.names, stored.url) == (
+        2**64 - 1,
+        2,
+        b"3:key5:urlet",
+        names,
+        b"url",
+    )
     assert (stored.status, stored.head, stored.body, stored.length, stored.vary) == (404, b"a: b\r\n", b"body", 4, b"v")
     assert (stored.received_us, stored.received_s, stored.flags, stored.born) == (5_000_000, 1e9 + 0.25, 9, 11)
     assert (stored.lifetime_s, stored.stale_while_revalidate_s, stored.stale_if_error_s) == (60, 5, 6)
@@ -68,7 +75,12 @@ def test_refreshed_shares_the_body_and_is_in_no_store() -> None:
 @pytest.mark.parametrize("names", [b"1", bytes(17), bytes(8 * 65_536)])
 def test_stored_refuses_names_that_are_none(names: bytes) -> None:
     with pytest.raises(ValueError, match="8 bytes"):
-        Stored(1, 2, b"key", names=names)
+        make_stored(1, 2, b"key", names=names)
+
+
+def test_stored_is_made_whole_or_not_at_all() -> None:
+    with pytest.raises(TypeError, match="make_stored"):
+        Stored()
 
 
 @pytest.mark.parametrize(("bytes_max", "seed"), [(0, SEED), (-1, SEED), (1000, b""), (1000, SEED[1:])])
@@ -95,7 +107,7 @@ def test_get_gives_what_was_put() -> None:
 
 def test_get_tells_keys_of_one_hash_apart() -> None:
     memory = store()
-    kept = [Stored(7, 7, b"key %d" % number) for number in range(100)]
+    kept = [make_stored(7, 7, b"key %d" % number) for number in range(100)]
     assert all(memory.put(stored) for stored in kept)
     assert [memory.get(7, 7, stored.key) for stored in kept] == kept
     for other in (b"key", b"key 1000", b"", b"kez 1", b"key 1\0"):
@@ -106,7 +118,7 @@ def test_get_tells_keys_of_one_hash_apart() -> None:
 def test_keys_of_one_hash_are_bounded_and_leave_the_others_alone() -> None:
     memory = store()
     assert memory.put(numbered(1))
-    kept = [number for number in range(2000) if memory.put(Stored(7, 7, b"key %d" % number))]
+    kept = [number for number in range(2000) if memory.put(make_stored(7, 7, b"key %d" % number))]
     assert 100 < len(kept) < 400
     assert len(memory) == len(kept) + 1
     assert all(memory.get(7, 7, b"key %d" % number) is not None for number in kept)
@@ -166,7 +178,9 @@ def test_replaced_one_lives_on_with_who_holds_it() -> None:
     memory.put(old)
     memory.put(numbered(1, 10))
     assert (old.length, old.variant, len(memory)) == (1000, None, 2)
-    assert memory.bytes_used == sum(numbered(1, size, vary=vary).memory_bytes for size, vary in ((100, b"other"), (10, None)))
+    assert memory.bytes_used == sum(
+        numbered(1, size, vary=vary).memory_bytes for size, vary in ((100, b"other"), (10, None))
+    )
 
 
 def test_put_of_what_is_there_changes_nothing() -> None:
@@ -207,7 +221,7 @@ def test_bounds_hold_under_a_flood() -> None:
 
 
 def test_file_counts_as_its_handle() -> None:
-    assert Stored(1, 2, b"key", body=object(), length=1 << 30).memory_bytes < 400
+    assert make_stored(1, 2, b"key", body=object(), length=1 << 30).memory_bytes < 400
 
 
 def test_hot_set_survives_a_scan_of_ten_times_the_capacity() -> None:
@@ -275,7 +289,7 @@ def test_everything_is_let_go_of() -> None:
     before = sys.getrefcount(body)
     memory = store(100_000)
     for number in range(1000):
-        memory.put(Stored(*HASHES[number % 300], b"key %d" % (number % 300), body=body, vary=b"%d" % (number % 7)))
+        memory.put(make_stored(*HASHES[number % 300], b"key %d" % (number % 300), body=body, vary=b"%d" % (number % 7)))
     assert sys.getrefcount(body) == before + len(memory)
     for number in range(150):
         first = found(memory, number)
@@ -321,7 +335,7 @@ def test_scan_finds_all_of_a_url(count: int) -> None:
     for number in range(3000):
         memory.put(numbered(number, 0, vary=b"a" if number % 2 else None, **url(number)))
     memory.put(numbered(7, 0, **url(7)))
-    memory.put(Stored(1, 1, b"key 7 part", url_at=4, url_size=1))
+    memory.put(make_stored(1, 1, b"key 7 part", url_at=4, url_size=1))
     assert sorted((stored.key, stored.vary or b"") for stored in scanned(memory, b"7", count)) == [
         (b"key 7", b""), (b"key 7", b"a"), (b"key 7 part", b""),
     ]  # fmt: skip
@@ -332,12 +346,12 @@ def test_scan_finds_all_of_a_url(count: int) -> None:
 def test_scan_finds_once_what_is_there_all_the_while(before: int, step: int) -> None:
     memory, rows, cursor, next_number = store(), [], 0, before
     for number in range(before):
-        memory.put(Stored(*HASHES[number], b"url", url_size=3, vary=b"%d" % number))
+        memory.put(make_stored(*HASHES[number], b"url", url_size=3, vary=b"%d" % number))
     while True:
         more, cursor = memory.scan(b"url", cursor, 2000)
         rows += [stored.vary for stored in more]
         for _ in range(step):
-            memory.put(Stored(*HASHES[next_number], b"url", url_size=3, vary=b"%d" % next_number))
+            memory.put(make_stored(*HASHES[next_number], b"url", url_size=3, vary=b"%d" % next_number))
             next_number += 1
         if not cursor:
             break
@@ -356,9 +370,14 @@ class AgainstADictionary(RuleBasedStateMachine):
         self.memory = store(40 * COST)
         self.model: dict[tuple[bytes, bytes | None], Stored] = {}
 
-    @rule(number=st.integers(0, 30), hashes=st.integers(1, 4), vary=st.sampled_from([None, b"a", b"b"]), size=st.integers(0, 900))
+    @rule(
+        number=st.integers(0, 30),
+        hashes=st.integers(1, 4),
+        vary=st.sampled_from([None, b"a", b"b"]),
+        size=st.integers(0, 900),
+    )
     def put(self, number: int, hashes: int, vary: bytes | None, size: int) -> None:
-        stored = Stored(number % hashes, hashes, b"%d of %d" % (number, hashes), body=bytes(size), vary=vary)
+        stored = make_stored(number % hashes, hashes, b"%d of %d" % (number, hashes), body=bytes(size), vary=vary)
         if self.memory.put(stored):
             self.model[stored.key, vary] = stored
         else:

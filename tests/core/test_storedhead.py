@@ -8,7 +8,9 @@ from fastedge import Fields
 from fastedge._core.storedhead import stored_fields, stored_head, stored_value
 
 NAMES = st.sampled_from(["a", "aa", "etag", "set-cookie", "cookie", "x-Long-Name-With-Words", "vary", "va"])
-VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=12).map(str.strip)
+VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=12).map(
+    str.strip
+)
 LINES = st.lists(st.tuples(NAMES, VALUES.map(lambda value: value.strip(" \t"))), max_size=20)
 
 
