@@ -17,6 +17,7 @@ from fastedge._core.fields import Fields
 from fastedge._core.key import cache_key
 from fastedge._core.message import Request, Response
 from fastedge._core.pipeline import Hook, HookFailure
+from fastedge._core.unkeyed import outside_key
 from fastedge._core.wire import RequestReader
 from fastedge.assembly import Prepared, prepare
 from fastedge.clock import now as clock_now
@@ -101,7 +102,11 @@ def explained(prepared: Prepared, request: Request, client: bytes, now: float) -
         "skipped": _skipped(exchange, ran, step),
         "facts": _facts(exchange),
         "plan": last_plan | _target(prepared, exchange, step),
-        "cache": {"outcome": "unknown", "key": cache_key(request, exchange.ctx.plan).decode("latin-1")},
+        "cache": {
+            "outcome": "unknown",
+            "key": cache_key(request, exchange.ctx.plan).decode("latin-1"),
+            "unkeyed": [f"{stage} reads {what} outside the key" for stage, what in outside_key(exchange.ctx)],
+        },
         "answer": _answer(exchange, step),
     }
 
@@ -170,6 +175,12 @@ def _plan(exchange: Exchange) -> dict[str, Any]:
         "key_parts": plan.key_additions,
         "cache": plan.cache,
         "ttl_s": plan.ttl_s,
+        "default_ttl_s": plan.default_ttl_s,
+        "status_ttls": plan.status_ttls,
+        "stale_while_revalidate_s": plan.stale_while_revalidate_s,
+        "stale_if_error_s": plan.stale_if_error_s,
+        "tags": plan.tag_additions,
+        "ignores": [what for what in ("request", "cookies") if getattr(plan, f"ignores_{what}")],
         "storable": plan.is_storable or plan.unstorable_reason,
     }
 
