@@ -130,7 +130,10 @@ def stage_sets() -> dict[str, list[Any]]:
         "JwtAuth and Experiment": [JwtAuth(**AUTH), by_claim],
         "CacheRules": [CacheRules(default_ttl_s=60, drop_query=["utm_*"], sort_query=True, tags={"/a/*": ["a"]})],
         "CacheRules without a query": [CacheRules(keep_query=[], ttl_s=60)],
-        "CacheRules splitting": [JwtAuth(**AUTH), CacheRules(key=["cookie:uid", "header:x-user", "query:q", "claim:plan"])],
+        "CacheRules splitting": [
+            JwtAuth(**AUTH),
+            CacheRules(key=["cookie:uid", "header:x-user", "query:q", "claim:plan"]),
+        ],
         "CacheRules by place": [CacheRules(key=["country"]), CacheRules(key=["continent", "is_eu"])],
         "CacheRules by variant": [Experiment("exp", halves, header=None), CacheRules(key=["variant:exp"])],
         "CacheRules stripping cookies": [CacheRules(strip_cookies=True, bypass=["cookie:beta"])],

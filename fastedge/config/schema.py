@@ -220,7 +220,7 @@ class Cache(Struct, frozen=True, kw_only=True):
     unkeyed: Annotated[
         Unkeyed,
         Meta(
-            description="What becomes of a stage that lets a request's field decide what is stored, though the field is "
+            description="What becomes of a stage that lets a request's field decide what is stored, though that is "
             "neither in the key nor in `Vary`: `report` (once, in the error log), `error` (500), or `ignore`."
         ),
     ] = Unkeyed("report")

@@ -126,13 +126,20 @@ def test_edits_of_what_is_stored_count_and_of_one_reply_do_not(edit):
 
 
 def test_response_that_is_only_looked_at_does_not_count():
-    assert reported(stage(on_origin_response=lambda request, response, ctx: (reads_user(request, ctx), response.headers["x"]))) == []
+    assert (
+        reported(
+            stage(on_origin_response=lambda request, response, ctx: (reads_user(request, ctx), response.headers["x"]))
+        )
+        == []
+    )
 
 
 def test_what_one_hook_read_counts_for_the_stages_next():
     remembers = stage(reads_user, on_origin_response=lambda request, response, ctx: response.headers.set("x", "2"))
     assert reported(remembers) == ["x-user"]
-    assert reported(stage(reads_user, on_origin_request=lambda request, ctx: ctx.plan.set_header("a", "b", keyed=False))) == ["x-user"]
+    assert reported(
+        stage(reads_user, on_origin_request=lambda request, ctx: ctx.plan.set_header("a", "b", keyed=False))
+    ) == ["x-user"]
 
 
 def test_what_is_read_after_the_edit_or_by_another_stage_does_not_count():
@@ -167,7 +174,11 @@ def decides_by_user(request, ctx):
         ([CacheRules(key=["cookie:other"])], None, ["x-user", "cookie:uid"]),
         ([CacheRules(strip_cookies=True)], b"x-user, cookie", ["cookie:uid"]),
         ([stage(lambda request, ctx: ctx.plan.set_header("x-user", "ann"))], None, ["cookie:uid"]),
-        ([stage(lambda request, ctx: ctx.plan.set_header("x-user", "ann", keyed=False))], None, ["x-user", "cookie:uid"]),
+        (
+            [stage(lambda request, ctx: ctx.plan.set_header("x-user", "ann", keyed=False))],
+            None,
+            ["x-user", "cookie:uid"],
+        ),
         ([stage(lambda request, ctx: ctx.plan.remove_header("x-user"))], b"x-user", ["x-user", "cookie:uid"]),
     ],
 )

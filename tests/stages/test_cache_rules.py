@@ -41,7 +41,14 @@ def test_without_options_nothing_changes():
 
 def test_lifetimes_go_onto_the_plan():
     plan = planned(
-        CacheRules(ttl_s=1, default_ttl_s=2.5, stale_while_revalidate_s=3, stale_if_error_s=0, ignore_client=True, ignore_cookies=True)
+        CacheRules(
+            ttl_s=1,
+            default_ttl_s=2.5,
+            stale_while_revalidate_s=3,
+            stale_if_error_s=0,
+            ignore_client=True,
+            ignore_cookies=True,
+        )
     )
     assert (plan.ttl_s, plan.default_ttl_s, plan.stale_while_revalidate_s, plan.stale_if_error_s) == (1, 2.5, 3, 0)
     assert (plan.ignores_request, plan.ignores_cookies) == (True, True)
