@@ -75,7 +75,7 @@ class CacheRules:
 
     def bind(self, snapshot: Snapshot) -> CacheStage:
         if self._geo:
-            check_table("CacheRules", snapshot)
+            check_table("CacheRules", snapshot.geo)
         return CacheStage(**self._options)
 
 
