@@ -1,8 +1,8 @@
 """How often a store's eviction finds what is asked: `python -m benchmarks.eviction [requests]` prints a table.
 
 The real MemoryStore beside textbook rules over objects of one size, on three made traces with a fixed seed:
-popularity by Zipf's law; the same with one-time scans of twice the cache's size in between, a fifth of all requests; and
-one where every tenth of the trace a fifth of the popular objects trade places with unpopular ones.
+popularity by Zipf's law; the same with one-time scans of twice the cache's size in between, a fifth of all requests;
+and one where at every tenth of the trace a fifth of the popular objects trade places with unpopular ones.
 """
 
 import random
@@ -11,7 +11,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 
 from fastedge._core.store import MemoryStore
-from fastedge._core.stored import Stored, make_stored
+from fastedge._core.stored import make_stored
 
 OBJECTS = 100_000
 ALPHA = 0.9
@@ -20,7 +20,7 @@ SHARES = (0.01, 0.1)  # of the objects that the cache has room for
 Ask = Callable[[int], bool]  # whether the object was there; afterwards it is, if the rule lets it in
 
 
-# --- traces ------------------------------------------------------------------------------------------------------------
+# --- traces ------------------------------------------------------------------------------------------------------
 
 
 def zipf(requests: int, chance: random.Random) -> list[int]:
@@ -55,7 +55,7 @@ TRACES: dict[str, Callable[[int, random.Random, int], Iterator[int] | list[int]]
 }
 
 
-# --- rules ---------------------------------------------------------------------------------------------------------------
+# --- rules -------------------------------------------------------------------------------------------------------
 
 
 def fastedge(capacity: int) -> Ask:
@@ -126,7 +126,7 @@ def clock(capacity: int) -> Ask:
 
 
 def w_tinylfu(capacity: int) -> Ask:
-    """Window of 1 %, segmented LRU behind it, admission by counts that are halved every ten capacities (exact, no sketch)."""
+    """Window of 1 %, segmented LRU behind it; admission by counts, exact ones, halved every ten capacities."""
     window: OrderedDict[int, None] = OrderedDict()
     trial: OrderedDict[int, None] = OrderedDict()
     protected: OrderedDict[int, None] = OrderedDict()
@@ -192,7 +192,7 @@ def ratios(requests: int) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    requests = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000_000
+    requests = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     titles = [f"{trace}, {share:.0%}" for trace in TRACES for share in SHARES]
     print("| hits, % | " + " | ".join(titles) + " |\n|---|" + "---|" * len(titles))
     for name, row in ratios(requests).items():

@@ -5,7 +5,8 @@ from fastedge._core.key cimport KeyHash
 from fastedge._core.message cimport Context, Request, Response
 from fastedge._core.pipeline cimport BoundPipeline, Wait
 from fastedge._core.purges cimport Purged, Purges
-from fastedge._core.store cimport MemoryStore, Stored
+from fastedge._core.store cimport MemoryStore
+from fastedge._core.stored cimport Stored
 from fastedge.caching.answer cimport Part
 from fastedge.caching.storing cimport Assessment
 

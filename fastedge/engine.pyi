@@ -4,7 +4,8 @@ from typing import Any, final
 from fastedge._core.message import Context, GeoLookup, Request, Response
 from fastedge._core.pipeline import BoundPipeline, Hook, HookFailure, Wait
 from fastedge._core.purges import Purges
-from fastedge._core.store import MemoryStore, Stored
+from fastedge._core.store import MemoryStore
+from fastedge._core.stored import Stored
 
 @final
 class Site:

@@ -19,8 +19,9 @@ from fastedge._core.message cimport Plan, Request, Response, make_context, make_
 from fastedge._core.pipeline cimport CONTINUE_, BoundPipeline, Wait
 from fastedge._core.pipeline import HookFailure
 from fastedge._core.purges cimport HARD, KEPT, SOFTLY, Purged, Purges
-from fastedge._core.store cimport HAS_ETAG, HAS_LAST_MODIFIED, MemoryStore, Stored, age_s, new_stored
-from fastedge._core.store cimport key_of as key_text
+from fastedge._core.store cimport MemoryStore
+from fastedge._core.stored cimport HAS_ETAG, HAS_LAST_MODIFIED, Stored, age_s, new_stored
+from fastedge._core.stored cimport key_of as key_text
 from fastedge._core.storedhead cimport fields_of, head_of, head_value
 from fastedge.caching.answer cimport ASKS_FOR_LESS, answer_of
 from fastedge.caching.invalidation cimport invalidated, is_unsafe

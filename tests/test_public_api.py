@@ -23,7 +23,16 @@ def test_names_of_the_package() -> None:
 
 
 def test_names_of_the_stages() -> None:
-    assert stages.__all__ == ["Experiment", "GeoGate", "GeoRoute", "JwtAuth", "Match", "Redirects", "When"]
+    assert stages.__all__ == [
+        "CacheRules",
+        "Experiment",
+        "GeoGate",
+        "GeoRoute",
+        "JwtAuth",
+        "Match",
+        "Redirects",
+        "When",
+    ]
     assert all(hasattr(stages, name) for name in stages.__all__)
 
 

@@ -19,7 +19,7 @@ from fastedge._core.key import cache_key
 from fastedge.engine import Engine, Exchange, Site
 from fastedge.geo import compile_table, load
 from fastedge.identity.keys import KeySet
-from fastedge.stages import Experiment, GeoGate, GeoRoute, JwtAuth, Redirects
+from fastedge.stages import CacheRules, Experiment, GeoGate, GeoRoute, JwtAuth, Redirects
 
 NOW = 1_800_000_000.0
 SECRET = b"an HMAC secret of 32 bytes, just"
@@ -128,6 +128,16 @@ def stage_sets() -> dict[str, list[Any]]:
         "JwtAuth forwarding the token": [JwtAuth(**AUTH, forward_token=True)],
         "JwtAuth with preflights": [JwtAuth(**AUTH, allow_preflight=True, forward_claims=claims, key_claims=["plan"])],
         "JwtAuth and Experiment": [JwtAuth(**AUTH), by_claim],
+        "CacheRules": [CacheRules(default_ttl_s=60, drop_query=["utm_*"], sort_query=True, tags={"/a/*": ["a"]})],
+        "CacheRules without a query": [CacheRules(keep_query=[], ttl_s=60)],
+        "CacheRules splitting": [
+            JwtAuth(**AUTH),
+            CacheRules(key=["cookie:uid", "header:x-user", "query:q", "claim:plan"]),
+        ],
+        "CacheRules by place": [CacheRules(key=["country"]), CacheRules(key=["continent", "is_eu"])],
+        "CacheRules by variant": [Experiment("exp", halves, header=None), CacheRules(key=["variant:exp"])],
+        "CacheRules stripping cookies": [CacheRules(strip_cookies=True, bypass=["cookie:beta"])],
+        "CacheRules keeping a cookie": [CacheRules(strip_cookies=True, key=["cookie:uid"], ignore_cookies=True)],
         "When": [When("/a/*", GeoRoute({"US": "us"}), JwtAuth(**AUTH)), When("/*", Experiment("exp", halves))],
         "Match": [When(Match(field={"x-user": "ann"}), ToCountry()), When(Match(query={"q": "*"}), Parts())],
         "custom": [ToCountry(), AddsAndRemoves(), Parts()],
@@ -138,6 +148,7 @@ def stage_sets() -> dict[str, list[Any]]:
             GeoGate(deny=["FR"]),
             JwtAuth(**AUTH, forward_claims=claims, key_claims=["plan"]),
             by_claim,
+            CacheRules(strip_cookies=True, key=["cookie:uid"], keep_query=["q"]),
             GeoRoute({"union:EU": "eu"}),
             ToCountry(),
             AddsAndRemoves(),

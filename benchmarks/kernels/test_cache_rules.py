@@ -25,7 +25,7 @@ RULES = {
     "query kept": CacheRules(keep_query=["size", "colour", "utm_*"]),
     "query reduced": CacheRules(drop_query=["utm_*", "fbclid", "gclid"]),
     "query sorted": CacheRules(sort_query=True),
-    "a page's all": CacheRules(
+    "many at once": CacheRules(
         **LIFETIMES, drop_query=["utm_*"], key=["cookie:currency"], bypass=Match(cookie={"session": "admin-*"}),
         tags={"/catalogue/*": ["catalogue"]}, strip_cookies=True,
     ),

@@ -1,4 +1,4 @@
-"""What the memory tier costs, µs per 1,000 calls, a Python call in each: finding, keeping, keeping where another must go.
+"""What the memory tier costs, µs per 1,000 calls, a Python call in each: finding, keeping, keeping in another's place.
 
 Keys come as new objects, as they come off the wire, and are asked for at random, so that a large store pays for its
 cache misses: the worst there is, since what is asked often stays near.

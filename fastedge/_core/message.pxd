@@ -1,5 +1,5 @@
 from fastedge._core.fields cimport FieldName, Fields
-from fastedge._core.store cimport Stored
+from fastedge._core.stored cimport Stored
 from fastedge._core.reads cimport Reads
 
 

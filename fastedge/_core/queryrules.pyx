@@ -4,8 +4,8 @@ Names are compared percent-decoded, `+` as a space. What stays, stays as it was 
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING
-from libc.string cimport memchr
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.string cimport memchr, memcpy
 
 from urllib.parse import unquote_to_bytes
 
@@ -29,6 +29,7 @@ cdef class QueryRules:
         cdef const char* at = PyBytes_AS_STRING(target)
         cdef const char* end = at + len(target)
         cdef const char* mark = <const char*> memchr(at, c"?", end - at)
+        cdef const char* stop
         cdef bint all_stay = True
         if mark is NULL:
             return target
@@ -55,12 +56,21 @@ cdef class QueryRules:
         return not self.keeps
 
     cdef bytes reduced(self, bytes target, Py_ssize_t mark):
-        cdef bytes pair
-        cdef list kept = []
-        for pair in target[mark + 1:].split(b"&"):
-            if self.stays(PyBytes_AS_STRING(pair), PyBytes_AS_STRING(pair) + len(pair)):
-                kept.append(pair)
-        return target[:mark] + (b"?" + b"&".join(kept) if kept else b"")
+        cdef bytes out = PyBytes_FromStringAndSize(NULL, len(target))
+        cdef char* to = PyBytes_AS_STRING(out)
+        cdef const char* at = PyBytes_AS_STRING(target) + mark + 1
+        cdef const char* end = PyBytes_AS_STRING(target) + len(target)
+        cdef const char* stop
+        cdef Py_ssize_t size = mark
+        memcpy(to, PyBytes_AS_STRING(target), mark)
+        while at <= end:
+            stop = _end_of_pair(at, end)
+            if self.stays(at, stop):
+                to[size] = c"?" if size == mark else c"&"
+                memcpy(to + size + 1, at, stop - at)
+                size += 1 + stop - at
+            at = stop + 1
+        return out[:size]
 
 
 cdef inline const char* _end_of_pair(const char* at, const char* end) noexcept:

@@ -1,5 +1,5 @@
 from fastedge._core.message cimport Request, Response
-from fastedge._core.store cimport Stored
+from fastedge._core.stored cimport Stored
 
 
 cdef unsigned long long ASKS_FOR_LESS      # bits of Fields.seen: conditions and ranges

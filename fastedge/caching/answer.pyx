@@ -7,7 +7,7 @@ from fastedge._core.fields cimport (
     DATE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE, FieldName, Fields, intern_text, known,
 )
 from fastedge._core.message cimport Request, Response, make_response
-from fastedge._core.store cimport NO_RANGES, Stored
+from fastedge._core.stored cimport NO_RANGES, Stored
 from fastedge._core.storedhead cimport fields_of, head_value
 from fastedge.semantics.ranges cimport Ranges, content_range, multipart_type, parse_ranges, part_heads, unsatisfied_range
 from fastedge.semantics.validators cimport NOT_MODIFIED, Outcome, evaluate, range_applies

@@ -3,10 +3,11 @@
 from urllib.parse import urljoin, urlsplit
 
 from fastedge._core.fields cimport CACHE_GROUP_INVALIDATION, CONTENT_LOCATION, LOCATION, FieldName, Fields, known
+from fastedge._core.key cimport origin_of, url_of
 from fastedge._core.message cimport Plan, Request
 from fastedge._core.purges cimport name_hash
 from fastedge.caching.structured cimport strings_of
-from fastedge.caching.tags cimport origin_of, pack_names, url_of
+from fastedge.caching.tags cimport pack_names
 
 cdef FieldName _LOCATION = known(LOCATION)
 cdef FieldName _CONTENT_LOCATION = known(CONTENT_LOCATION)

@@ -1,5 +1,5 @@
 from fastedge._core.message cimport Plan, Request
-from fastedge._core.store cimport Stored
+from fastedge._core.stored cimport Stored
 
 cdef enum Use:
     FRESH = 0       # send it

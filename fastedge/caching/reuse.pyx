@@ -3,7 +3,7 @@ and Pragma pays for none of their rules."""
 
 from fastedge._core.fields cimport CACHE_CONTROL, PRAGMA
 from fastedge._core.message cimport Plan, Request
-from fastedge._core.store cimport IMMUTABLE, MUST_REVALIDATE, NO_CACHE, Stored
+from fastedge._core.stored cimport IMMUTABLE, MUST_REVALIDATE, NO_CACHE, Stored
 from fastedge.caching.directives cimport ABSENT, RequestDirectives, request_directives
 
 _USES = ("fresh", "refresh", "validate")

@@ -11,7 +11,7 @@ from fastedge._core.fields cimport (
     intern_text, known,
 )
 from fastedge._core.message cimport Plan, Request
-from fastedge._core.store cimport (
+from fastedge._core.stored cimport (
     AUTHORIZED, ENCODED, HAS_ETAG, HAS_LAST_MODIFIED, HEURISTIC, IMMUTABLE, MUST_REVALIDATE, NO_CACHE, NO_RANGES,
 )
 from fastedge.caching.directives cimport ABSENT, ResponseDirectives, response_directives
@@ -109,7 +109,7 @@ cdef str _reason_of_request(Request request, Plan plan):
         return "policy"
     if plan.unstorable is not None:
         return plan.unstorable
-    if request.method_wire != b"GET":
+    if request.method_wire != b"GET" and request.method_wire != b"HEAD":    # a HEAD freshens what a GET has stored
         return "method"
     if not plan.ignores_request and forbids_store(request):
         return "request_no_store"

@@ -8,6 +8,7 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
 from fastedge._core.fields cimport CACHE_GROUPS, CACHE_TAG, SURROGATE_KEY, XKEY, FieldName, Fields, known
+from fastedge._core.key cimport origin_of, url_of
 from fastedge._core.message cimport Plan, Request
 from fastedge._core.purges cimport name_hash
 from fastedge.caching.structured cimport strings_of
@@ -40,16 +41,6 @@ cdef bytes names_of(Request request, Plan plan, Fields fields):
     names += [name_hash(b"tag", tag) for tag in tags]
     names += [name_hash(b"group", b"%b\0%b" % (origin, group)) for group in groups]
     return pack_names(names)
-
-
-cdef bytes url_of(Request request, bytes target):
-    return origin_of(request) + target
-
-
-cdef bytes origin_of(Request request):
-    """scheme://authority, without the scheme's own port."""
-    cdef bytes authority = request.authority
-    return b"https://" + authority.removesuffix(b":443") if request.secure else b"http://" + authority.removesuffix(b":80")
 
 
 cdef bytes pack_names(list names):

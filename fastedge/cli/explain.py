@@ -19,6 +19,7 @@ from fastedge._core.message import Request, Response
 from fastedge._core.pipeline import Hook, HookFailure
 from fastedge._core.purges import Purges
 from fastedge._core.store import MemoryStore
+from fastedge._core.unkeyed import outside_key
 from fastedge._core.wire import RequestReader
 from fastedge.assembly import Prepared, prepare
 from fastedge.clock import now as clock_now
@@ -125,6 +126,7 @@ def _cache(request: Request, exchange: Exchange, step: str) -> dict[str, Any]:
         "outcome": "unknown" if step == "share" else ctx.cache,
         "reason": ctx.cache_reason,
         "key": cache_key(request, ctx.plan).decode("latin-1"),
+        "unkeyed": [f"{stage} reads {what} outside the key" for stage, what in outside_key(ctx)],
     }
 
 
@@ -193,8 +195,11 @@ def _plan(exchange: Exchange) -> dict[str, Any]:
         "cache": plan.cache,
         "ttl_s": plan.ttl_s,
         "default_ttl_s": plan.default_ttl_s,
+        "status_ttls": plan.status_ttls,
         "stale_while_revalidate_s": plan.stale_while_revalidate_s,
         "stale_if_error_s": plan.stale_if_error_s,
+        "tags": plan.tag_additions,
+        "ignores": [what for what in ("request", "cookies") if getattr(plan, f"ignores_{what}")],
         "storable": plan.is_storable or plan.unstorable_reason,
     }
 

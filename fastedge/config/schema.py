@@ -24,6 +24,7 @@ from fastedge.config.values import (
     NotYet,
     OriginHost,
     OriginServer,
+    Unkeyed,
     VariableName,
 )
 
@@ -216,6 +217,13 @@ class Cache(Struct, frozen=True, kw_only=True):
     disk_mb: Annotated[
         int, Meta(ge=1, le=limits.cache_disk_mb_max, description="The size of that tier.", extra=_RESTART)
     ] = limits.cache_disk_mb
+    unkeyed: Annotated[
+        Unkeyed,
+        Meta(
+            description="What becomes of a stage that lets a request's field decide what is stored, though that is "
+            "neither in the key nor in `Vary`: `report` (once, in the error log), `error` (500), or `ignore`."
+        ),
+    ] = Unkeyed("report")
 
 
 class Geo(Struct, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ HostPattern = NewType("HostPattern", str)  # a HostName or "*." and a HostName
 OriginHost = NewType("OriginHost", str)  # "preserve", "origin", or a HostName with or without a port
 CdnId = NewType("CdnId", str)
 LogTarget = NewType("LogTarget", str)  # "stdout", "off", or a FilePath
+Unkeyed = NewType("Unkeyed", str)  # "report", "error", or "ignore"
 NotYet = NewType("NotYet", str)  # a key that is reserved
 
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_-]{{0,{config_name_chars_max - 1}}}")
@@ -145,6 +146,12 @@ def parse_log_target(value: object, base: str) -> LogTarget:
         raise ValueError('"stdout", "off", or a path') from None
 
 
+def parse_unkeyed(value: object, base: str) -> Unkeyed:
+    if value not in ("report", "error", "ignore"):
+        raise ValueError('"report", "error", or "ignore"')
+    return Unkeyed(str(value))
+
+
 def parse_not_yet(value: object, base: str) -> NotYet:
     raise ValueError("nothing: it is not supported yet")
 
@@ -242,6 +249,7 @@ KINDS: Mapping[object, Kind] = MappingProxyType(
         OriginHost: Kind(parse_origin_host, "string"),
         CdnId: Kind(parse_cdn_id, "string"),
         LogTarget: Kind(parse_log_target, "string"),
+        Unkeyed: Kind(parse_unkeyed, "string", {"enum": ["report", "error", "ignore"]}),
         NotYet: Kind(parse_not_yet, "reserved"),
         Listener: Kind(parse_listener, "address", _LISTENER_SCHEMA),
         OriginServer: Kind(parse_origin_server, "server"),

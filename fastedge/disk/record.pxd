@@ -1,6 +1,6 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-from fastedge._core.store cimport Stored
+from fastedge._core.stored cimport Stored
 
 cdef enum:
     RECORD_HEAD_BYTES = 64

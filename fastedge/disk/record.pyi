@@ -1,6 +1,6 @@
 from typing import Final, final
 
-from fastedge._core.store import Stored
+from fastedge._core.stored import Stored
 
 RECORD_HEAD_BYTES: Final = 64
 

@@ -17,7 +17,7 @@ from posix.unistd cimport close as close_file, pread, pwrite
 
 import os
 
-from fastedge._core.store cimport Stored, new_stored
+from fastedge._core.stored cimport Stored, new_stored
 from fastedge.disk.checksum cimport Hash128, checksum, digest_state, free_state, new_state, update_state
 from fastedge.limits import disk_read_bytes, disk_window_bytes
 

@@ -1,7 +1,8 @@
 from fastedge._core.body cimport Framing
 from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport Response
-from fastedge._core.store cimport MemoryStore, Stored
+from fastedge._core.store cimport MemoryStore
+from fastedge._core.stored cimport Stored
 from fastedge.caching.storing cimport Assessment
 from fastedge.engine cimport Exchange
 from fastedge.origin.fetch cimport Fetch, FetchListener

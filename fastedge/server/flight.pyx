@@ -9,7 +9,8 @@ cimport cython
 from fastedge._core.body cimport LENGTH, Framing
 from fastedge._core.fields cimport ETAG, LAST_MODIFIED, FieldName, Fields, known
 from fastedge._core.message cimport STREAM, Response, make_response
-from fastedge._core.store cimport MemoryStore, Stored
+from fastedge._core.store cimport MemoryStore
+from fastedge._core.stored cimport Stored
 from fastedge._core.storedhead cimport fields_of, head_value
 from fastedge.caching.storing cimport Assessment, assess
 from fastedge.caching.validation cimport freshened, selects

@@ -4,7 +4,8 @@ import asyncio
 
 from fastedge._core.fields import Fields
 from fastedge._core.purges import Purges
-from fastedge._core.store import MemoryStore, Stored
+from fastedge._core.store import MemoryStore
+from fastedge._core.stored import Stored
 from fastedge._core.storedhead import stored_fields
 from fastedge.inspection import StoredObject
 from fastedge.limits import cache_inspected_slots_max

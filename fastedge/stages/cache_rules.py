@@ -75,7 +75,7 @@ class CacheRules:
 
     def bind(self, snapshot: Snapshot) -> CacheStage:
         if self._geo:
-            check_table("CacheRules", snapshot)
+            check_table("CacheRules", snapshot.geo)
         return CacheStage(**self._options)
 
 
@@ -125,7 +125,7 @@ def _by_status(ttls: Mapping[str | int, float] | None) -> tuple[tuple[int, int, 
 def _key_parts(parts: Collection[str]) -> tuple[KeyPart, ...]:
     texts = _texts("key", parts)
     if len(set(texts)) != len(texts) or len(texts) > cache_key_parts_max:
-        raise ConfigError(f"CacheRules key: expected at most {cache_key_parts_max} different parts, found {parts!r:.80}")
+        raise ConfigError(f"CacheRules key: expected up to {cache_key_parts_max} different parts, found {parts!r:.80}")
     return tuple(map(_key_part, texts))
 
 
@@ -151,7 +151,7 @@ def _is_there(option: str, text: str) -> Condition:
     source, _, name = text.partition(":")
     if source not in _BYPASSED_BY or not name:
         raise ConfigError(
-            f"CacheRules {option}: expected 'cookie:NAME', 'header:NAME', 'query:NAME' or Match(...), found {text!r:.80}"
+            f"CacheRules {option}: expected 'cookie:NAME', 'header:NAME', 'query:NAME', Match(...), found {text!r:.80}"
         )
     try:
         return Match(**{"field" if source == "header" else source: {name: "*"}})  # type: ignore[arg-type]

@@ -48,7 +48,7 @@ class GeoRoute:
                 raise ConfigError(f"{option}: expected the name of an origin, not {origin!r}")
 
     def bind(self, snapshot: Snapshot) -> RouteByCountry:
-        check_table("GeoRoute", snapshot)
+        check_table("GeoRoute", snapshot.geo)
         for option, origin in self._origins().items():
             if origin not in snapshot.origins:
                 known = ", ".join(sorted(snapshot.origins)) or "none"
@@ -96,7 +96,7 @@ class GeoGate:
             raise ConfigError(f"GeoGate unknown: expected 'allow' or 'deny', not {self.unknown!r}")
 
     def bind(self, snapshot: Snapshot) -> GateByCountry:
-        check_table("GeoGate", snapshot)
+        check_table("GeoGate", snapshot.geo)
         refused = dict.fromkeys(COUNTRIES, self.deny is None)
         for region in _regions("GeoGate", self.deny or self.allow or ()):
             refused.update(dict.fromkeys(region.members, self.deny is not None))
@@ -119,6 +119,6 @@ def _regions(option: str, texts: Collection[str]) -> dict[Region, str]:
     return regions
 
 
-def check_table(stage: str, snapshot: Snapshot) -> None:
-    if snapshot.geo is None:
+def check_table(stage: str, geo: object) -> None:
+    if geo is None:
         raise ConfigError(f"{stage}: needs a country table, and the configuration was loaded without one")

@@ -19,7 +19,8 @@ class Forgets:
     def on_request(self, request, ctx):
         if request.path == "/forgets":
             return None
-        ctx.vars["edge"] = request.headers.get("edge-own")
+        if request.headers.get("edge-own") is None and request.path == "/unkeyed":
+            ctx.plan.ttl_s = 5
         return CONTINUE
 
     def on_response(self, request, response, ctx):
@@ -76,6 +77,11 @@ def test_hook_that_fails_is_listed_with_its_error(explain: Any) -> None:
 
 def test_stage_of_a_class_that_ran_elsewhere_is_still_skipped(explain: Any) -> None:
     assert explain("http://a/")["skipped"] == ["Forgets: its condition does not hold"]
+
+
+def test_unkeyed_input_is_named(explain: Any) -> None:
+    assert explain("http://a/")["cache"]["unkeyed"] == []
+    assert explain("http://a/unkeyed")["cache"]["unkeyed"] == ["Forgets reads edge-own outside the key"]
 
 
 def test_broken_url_is_refused_without_a_traceback(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ file = "/srv/moved.csv"
 memory_mb = 128
 disk_path = "cache"
 disk_mb = 64
+unkeyed = "error"
 
 [geo]
 database = "country.mmdb"
@@ -123,6 +124,7 @@ def test_whole_file_every_key_is_read(sources, tmp_path):
     assert config.keys["shop"].secret_env == "SHOP_KEY"
     assert config.tables["moved"].file == f"{tmp_path}/moved.csv"
     assert (config.cache.memory_mb, config.cache.disk_path, config.cache.disk_mb) == (128, f"{tmp_path}/cache", 64)
+    assert config.cache.unkeyed == "error"
     assert config.geo.database == f"{tmp_path}/country.mmdb"
     assert config.log.access == "off"
     assert (config.admin.listen, config.admin.token_env) == (Listener("127.0.0.1", 8081), "FASTEDGE_ADMIN_TOKEN")
@@ -152,6 +154,7 @@ def test_defaults_are_those_of_the_limits(config):
     assert (origin.connect_timeout_ms, origin.first_byte_timeout_ms, origin.read_timeout_ms) == (1000, 10_000, 10_000)
     assert (origin.connections_max, origin.queue_max, origin.host) == (256, 1024, "preserve")
     assert (loaded.cache.memory_mb, loaded.cache.disk_path, loaded.cache.disk_mb) == (256, None, 4096)
+    assert loaded.cache.unkeyed == "report"
     assert (loaded.log.access, loaded.admin, loaded.geo.database) == ("stdout", None, None)
     assert (loaded.policy.file, loaded.sites, loaded.policies) == (None, (), ())
 

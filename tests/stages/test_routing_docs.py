@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from fastedge import limits
+from fastedge import Context, Plan, Request, limits
+from fastedge._core.cachestage import SOURCES
 from fastedge.routing import find_loops, load_table
-from fastedge.stages import Experiment, Redirects
+from fastedge.stages import CacheRules, Experiment, Redirects
 
 DOCS = Path(__file__).parents[2] / "docs" / "stages"
 
 
-@pytest.mark.parametrize(("page", "stage"), [("redirects.md", Redirects), ("experiment.md", Experiment)])
+@pytest.mark.parametrize(
+    ("page", "stage"), [("redirects.md", Redirects), ("experiment.md", Experiment), ("cache_rules.md", CacheRules)]
+)
 def test_option_table_names_every_option_in_order(page, stage):
     table = (DOCS / page).read_text().partition("| option |")[2].partition("\n\n")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(inspect.signature(stage).parameters)
@@ -34,3 +37,20 @@ def test_documented_file_loads_and_has_no_loops():
     table = load_table("moved.csv", text.partition("```csv\n")[2].partition("```")[0].encode())
     assert len(table) == 4
     assert find_loops(table) == []
+
+
+def test_queries_become_what_the_table_says():
+    rows = (
+        (DOCS / "cache_rules.md").read_text().partition("| rules | asked by")[2].partition("\n\n")[0].splitlines()[2:]
+    )
+    for row in rows:
+        rules, asked, becomes = re.findall(r"`([^`]+)`", row)
+        ctx = Context(plan=Plan(target=asked))
+        eval(f"CacheRules({rules})").bind(None).decide(Request("GET", asked), ctx)
+        assert ctx.plan.target == becomes
+    assert len(rows) == 4
+
+
+def test_key_parts_are_all_documented():
+    table = (DOCS / "cache_rules.md").read_text().partition("| part |")[2].partition("\n\n")[0]
+    assert set(re.findall(r'"([a-z_]+:?)(?:[A-Z]+)?"', table)) == set(SOURCES)
