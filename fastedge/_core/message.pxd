@@ -35,7 +35,7 @@ cdef class Plan:
     cdef object default_ttl             # float seconds where the origin says nothing; None: heuristic (RFC 9111 §4.2.2)
     cdef object stale_while_revalidate  # float seconds in place of what the origin says (RFC 5861); None: as it says
     cdef object stale_if_error
-    cdef readonly tuple status_ttls              # of (first status, last status, float seconds), the first that fits; or None
+    cdef readonly tuple status_ttls     # of (first status, last status, float seconds), the first that fits; or None
     cdef tuple tags                     # of bytes, or None
     cdef readonly bint ignores_request  # the client's Cache-Control and Pragma do not reach past a stored response
     cdef readonly bint ignores_cookies  # a Cookie that reaches the origin is no reason not to store

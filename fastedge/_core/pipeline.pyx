@@ -314,7 +314,7 @@ cdef class BoundPipeline:
         try:
             if hook.native is not None:
                 verdict = hook.native.request_hook(request, ctx)
-                if hook.condition >= 0 and ctx.plan.unkeyed_edits != edits:
+                if hook.inputs and ctx.plan.unkeyed_edits != edits:
                     ctx.suspect(hook.stage, 0, hook.inputs)
             else:
                 if hook.fail_open:
