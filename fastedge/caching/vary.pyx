@@ -6,6 +6,7 @@ a line for each name, b"name: value\\n", or b"name\\n" where the origin saw none
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport PyObject
 from libc.string cimport memchr, memcmp, memcpy, memmove
 
 from fastedge._core.fields cimport (
@@ -25,10 +26,20 @@ cdef enum:
     VALUE_INLINE = 1024     # a longer value is compared in memory of its own
     CODINGS_MAX = 16        # in an Accept-Encoding that is put in order; others are compared as they are
     CODINGS_BYTES_MAX = 256
+    SPELLINGS = 64          # of Accept-Encoding that are remembered with their normal form
+    SPELLING_BYTES_MAX = 112
 
 cdef struct Span:
     const char* at
     Py_ssize_t size
+
+cdef struct Spelling:
+    Py_ssize_t size
+    Py_ssize_t normal_size
+    char text[SPELLING_BYTES_MAX]
+    char normal[SPELLING_BYTES_MAX]
+
+cdef Spelling _spellings[SPELLINGS]
 
 
 def objection_to(bytes vary not None):
@@ -104,7 +115,7 @@ cdef bint reaches_origin(FieldName name, Request request, Plan plan) except -1:
     cdef Py_ssize_t first = _last_replacing(plan, name)
     cdef OriginField edit
     for edit in plan.edits[max(first, 0):]:
-        if _is_one(edit.name, name) and edit.value is not None and not edit.keyed:
+        if _is_one(<PyObject*> edit.name, name) and edit.value is not None and not edit.keyed:
             return True
     return first < 0 and _client_says(name, request)
 
@@ -133,8 +144,9 @@ cdef bint _is_keyed(FieldName name) noexcept:
     return name.id in (HOST, X_FORWARDED_HOST, X_FORWARDED_PROTO)
 
 
-cdef inline bint _is_one(FieldName one, FieldName other) noexcept:
-    return one is other or (not (one.traits & INTERNED) and not (other.traits & INTERNED) and one.wire == other.wire)
+cdef inline bint _is_one(PyObject* one, FieldName other) noexcept:
+    """One name has one object, unless it came after the memo was full."""
+    return one == <PyObject*> other or (not other.traits & INTERNED and (<FieldName> one).wire == other.wire)
 
 
 # --- what the origin sees of a field ----------------------------------------------------------------------------------
@@ -183,15 +195,13 @@ cdef Py_ssize_t _write(char* out, FieldName name, Request request, Plan plan) no
     cdef Py_ssize_t i, size = -1, first = _last_replacing(plan, name)
     if first < 0 and fields.may_have(name.id) and not _is_nominated(name, fields):
         for i in range(fields.total):
-            if _is_one(fields.name_at(i), name):
+            if _is_one(fields.lines[i].name, name):
                 size = _join(out, size, separator, fields.lines[i].at, fields.lines[i].size)
     for i in range(max(first, 0), len(plan.edits)):
         edit = <OriginField> plan.edits[i]
-        if edit.value is not None and _is_one(edit.name, name):
+        if edit.value is not None and _is_one(<PyObject*> edit.name, name):
             size = _join(out, size, separator, PyBytes_AS_STRING(edit.value), len(edit.value))
-    if name.id == ACCEPT_ENCODING and size > 0:
-        return _put_in_order(out, _squeeze(out, size))
-    return _squeeze(out, size)
+    return _normal_codings(out, size) if name.id == ACCEPT_ENCODING else _squeeze(out, size)
 
 
 cdef inline Py_ssize_t _join(char* out, Py_ssize_t size, char separator, const char* at, Py_ssize_t more) noexcept:
@@ -209,7 +219,7 @@ cdef Py_ssize_t _last_replacing(Plan plan, FieldName name) noexcept:
     cdef Py_ssize_t i, found = -1
     for i in range(len(plan.edits)):
         edit = <OriginField> plan.edits[i]
-        if edit.replaces and _is_one(edit.name, name):
+        if edit.replaces and _is_one(<PyObject*> edit.name, name):
             found = i
     return found
 
@@ -286,6 +296,21 @@ cdef Py_ssize_t _squeeze(char* value, Py_ssize_t size) noexcept:
     return min(kept, size)
 
 
+cdef Py_ssize_t _normal_codings(char* value, Py_ssize_t size) noexcept:
+    """Accept-Encoding's normal form, in place; remembered, as there are only so many browsers."""
+    cdef Spelling* known
+    if not 0 < size <= SPELLING_BYTES_MAX:
+        return _put_in_order(value, _squeeze(value, size))
+    known = &_spellings[(size * 31 + <unsigned char> value[size >> 1]) % SPELLINGS]
+    if known.size != size or memcmp(known.text, value, size) != 0:
+        known.size = size
+        memcpy(known.text, value, size)
+        known.normal_size = _put_in_order(value, _squeeze(value, size))
+        memcpy(known.normal, value, known.normal_size)
+    memcpy(value, known.normal, known.normal_size)
+    return known.normal_size
+
+
 cdef Py_ssize_t _put_in_order(char* value, Py_ssize_t size) noexcept:
     """Accept-Encoding as the sorted set of the codings that it accepts: b"br,gzip". What names "*", or refuses what it would
     otherwise accept (identity;q=0), stays as it is: there the rest matters too."""
@@ -295,7 +320,7 @@ cdef Py_ssize_t _put_in_order(char* value, Py_ssize_t size) noexcept:
     cdef const char* end = value + size
     cdef Py_ssize_t count = 0
     cdef bint accepted
-    if size > CODINGS_BYTES_MAX:
+    if not 0 < size <= CODINGS_BYTES_MAX:
         return size
     while at < end:
         at = _next_member(at, end, &coding)
