@@ -7,8 +7,8 @@ cimport cython
 from libc.stdint cimport uint32_t
 
 from fastedge._core.fields cimport (
-    ACCEPT_RANGES, AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, COOKIE, ETAG, LAST_MODIFIED, SET_COOKIE, VARY, FieldName, Fields,
-    intern_text, known,
+    ACCEPT_RANGES, AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, COOKIE, ETAG, LAST_MODIFIED, SET_COOKIE, VARY, FieldName,
+    Fields, intern_text, known,
 )
 from fastedge._core.message cimport Plan, Request
 from fastedge._core.store cimport (

@@ -7,14 +7,15 @@ a line for each name, b"name: value\\n", or b"name\\n" where the origin saw none
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
-from libc.string cimport memchr, memcmp, memcpy, memmove
+from libc.string cimport memchr, memcmp, memcpy
 
 from fastedge._core.fields cimport (
-    ACCEPT_ENCODING, CDN_LOOP, CONNECTION, COOKIE, EXPECT, HOP_BY_HOP, HOST, INTERNED, REWRITTEN, VIA, X_FORWARDED_HOST,
+    CDN_LOOP, CONNECTION, COOKIE, EXPECT, HOP_BY_HOP, HOST, INTERNED, REWRITTEN, VIA, X_FORWARDED_HOST,
     X_FORWARDED_PROTO, FieldName, Fields, intern_span, intern_wire,
 )
 from fastedge._core.message cimport OriginField, Plan, Request
-from fastedge.caching.structured cimport is_token_char
+from fastedge.caching.structured cimport is_token
+from fastedge.caching.values cimport Span, next_member, normalise
 from fastedge.limits import cache_vary_fields_max
 
 cdef extern from "strings.h" nogil:
@@ -24,22 +25,6 @@ cdef Py_ssize_t NAMES_MAX = cache_vary_fields_max
 
 cdef enum:
     VALUE_INLINE = 1024     # a longer value is compared in memory of its own
-    CODINGS_MAX = 16        # in an Accept-Encoding that is put in order; others are compared as they are
-    CODINGS_BYTES_MAX = 256
-    SPELLINGS = 64          # of Accept-Encoding that are remembered with their normal form
-    SPELLING_BYTES_MAX = 112
-
-cdef struct Span:
-    const char* at
-    Py_ssize_t size
-
-cdef struct Spelling:
-    Py_ssize_t size
-    Py_ssize_t normal_size
-    char text[SPELLING_BYTES_MAX]
-    char normal[SPELLING_BYTES_MAX]
-
-cdef Spelling _spellings[SPELLINGS]
 
 
 def objection_to(bytes vary not None):
@@ -67,7 +52,7 @@ cdef str objection(bytes vary):
         return None
     names = _members(vary)
     for name in names:
-        if name == b"*" or not _is_token(name):
+        if name == b"*" or not is_token(name):
             return "vary_star"
         field = intern_wire(name)
         if not _is_keyed(field) and (field.traits & (HOP_BY_HOP | REWRITTEN) or field.id in (VIA, CDN_LOOP, EXPECT)):
@@ -128,15 +113,6 @@ cdef bint is_varied(bytes packed, FieldName name) except -1:
 cdef list _members(bytes vary):
     """The names, sorted, each once."""
     return sorted({name for part in vary.lower().split(b",") if (name := part.strip(b" \t"))})
-
-
-cdef bint _is_token(bytes name) noexcept:
-    cdef const char* at = PyBytes_AS_STRING(name)
-    cdef Py_ssize_t i
-    for i in range(len(name)):
-        if not is_token_char(at[i]):
-            return False
-    return True
 
 
 cdef bint _is_keyed(FieldName name) noexcept:
@@ -201,7 +177,7 @@ cdef Py_ssize_t _write(char* out, FieldName name, Request request, Plan plan) no
         edit = <OriginField> plan.edits[i]
         if edit.value is not None and _is_one(<PyObject*> edit.name, name):
             size = _join(out, size, separator, PyBytes_AS_STRING(edit.value), len(edit.value))
-    return _normal_codings(out, size) if name.id == ACCEPT_ENCODING else _squeeze(out, size)
+    return -1 if size < 0 else normalise(out, size, name)
 
 
 cdef inline Py_ssize_t _join(char* out, Py_ssize_t size, char separator, const char* at, Py_ssize_t more) noexcept:
@@ -243,154 +219,7 @@ cdef bint _is_listed(bytes name, const char* at, Py_ssize_t size) noexcept:
     cdef const char* end = at + size
     cdef Span member
     while at < end:
-        at = _next_member(at, end, &member)
+        at = next_member(at, end, &member)
         if member.size == len(name) and strncasecmp(member.at, PyBytes_AS_STRING(name), member.size) == 0:
             return True
     return False
-
-
-# --- the normal form of a value ---------------------------------------------------------------------------------------
-
-
-cdef const char* _next_member(const char* at, const char* end, Span* member) noexcept:
-    """What stands before the next comma, without white space; gives what is behind the comma."""
-    cdef const char* stop = <const char*> memchr(at, c",", end - at)
-    cdef const char* behind = end if stop is NULL else stop + 1
-    if stop is NULL:
-        stop = end
-    while at < stop and (at[0] == c" " or at[0] == c"\t"):
-        at += 1
-    while at < stop and ((stop - 1)[0] == c" " or (stop - 1)[0] == c"\t"):
-        stop -= 1
-    member.at = at
-    member.size = stop - at
-    return behind
-
-
-cdef Py_ssize_t _squeeze(char* value, Py_ssize_t size) noexcept:
-    """Takes out the white space around commas, in place; not between quotes."""
-    cdef Py_ssize_t i = 0, kept = 0
-    cdef bint quoted = False, after_comma = False
-    while i < size:
-        if quoted and value[i] == c"\\" and i + 1 < size:
-            value[kept] = value[i]
-            kept += 1
-            i += 1
-        elif value[i] == c'"':
-            quoted = not quoted
-        elif value[i] == c"," and not quoted:
-            while kept and (value[kept - 1] == c" " or value[kept - 1] == c"\t"):
-                kept -= 1
-            after_comma = True
-            value[kept] = c","
-            kept += 1
-            i += 1
-            continue
-        elif after_comma and (value[i] == c" " or value[i] == c"\t"):
-            i += 1
-            continue
-        after_comma = False
-        value[kept] = value[i]
-        kept += 1
-        i += 1
-    return min(kept, size)
-
-
-cdef Py_ssize_t _normal_codings(char* value, Py_ssize_t size) noexcept:
-    """Accept-Encoding's normal form, in place; remembered, as there are only so many browsers."""
-    cdef Spelling* known
-    if not 0 < size <= SPELLING_BYTES_MAX:
-        return _put_in_order(value, _squeeze(value, size))
-    known = &_spellings[(size * 31 + <unsigned char> value[size >> 1]) % SPELLINGS]
-    if known.size != size or memcmp(known.text, value, size) != 0:
-        known.size = size
-        memcpy(known.text, value, size)
-        known.normal_size = _put_in_order(value, _squeeze(value, size))
-        memcpy(known.normal, value, known.normal_size)
-    memcpy(value, known.normal, known.normal_size)
-    return known.normal_size
-
-
-cdef Py_ssize_t _put_in_order(char* value, Py_ssize_t size) noexcept:
-    """Accept-Encoding as the sorted set of the codings that it accepts: b"br,gzip". What names "*", or refuses what it would
-    otherwise accept (identity;q=0), stays as it is: there the rest matters too."""
-    cdef Span codings[CODINGS_MAX]
-    cdef Span coding
-    cdef const char* at = value
-    cdef const char* end = value + size
-    cdef Py_ssize_t count = 0
-    cdef bint accepted
-    if not 0 < size <= CODINGS_BYTES_MAX:
-        return size
-    while at < end:
-        at = _next_member(at, end, &coding)
-        accepted = _read_coding(&coding)
-        if _is_coding(&coding, b"*", 1) or (not accepted and _is_coding(&coding, b"identity", 8)) or count == CODINGS_MAX:
-            return size
-        if accepted:
-            count = _insert(codings, count, coding)
-    return _write_codings(value, codings, count)
-
-
-cdef bint _read_coding(Span* coding) noexcept:
-    """Leaves the coding's name alone; False where it is refused, or there is none."""
-    cdef const char* end = coding.at + coding.size
-    cdef const char* at = coding.at
-    while at < end and is_token_char(at[0]):
-        at += 1
-    coding.size = at - coding.at
-    if _is_coding(coding, b"x-gzip", 6) or _is_coding(coding, b"x-compress", 10):     # RFC 9110 §8.4.1
-        coding.at += 2
-        coding.size -= 2
-    return coding.size > 0 and not _is_refusal(at, end)
-
-
-cdef bint _is_refusal(const char* at, const char* end) noexcept:
-    """;q=0 up to ;q=0.000"""
-    while at < end and (at[0] == c" " or at[0] == c"\t" or at[0] == c";"):
-        at += 1
-    if end - at < 3 or (at[0] | 0x20) != c"q" or at[1] != c"=":
-        return False
-    at += 2
-    while at < end and (at[0] == c"0" or at[0] == c"."):
-        at += 1
-    return at == end
-
-
-cdef inline bint _is_coding(Span* coding, const char* name, Py_ssize_t size) noexcept:
-    return coding.size == size and strncasecmp(coding.at, name, size) == 0
-
-
-cdef Py_ssize_t _insert(Span* codings, Py_ssize_t count, Span coding) noexcept:
-    """In order, unless it is there already; gives the new count."""
-    cdef Py_ssize_t i = count
-    cdef int order
-    while i > 0:
-        order = _compare(&codings[i - 1], &coding)
-        if order == 0:
-            return count
-        if order < 0:
-            break
-        i -= 1
-    memmove(&codings[i + 1], &codings[i], (count - i) * sizeof(Span))
-    codings[i] = coding
-    return count + 1
-
-
-cdef inline int _compare(Span* one, Span* other) noexcept:
-    cdef int order = strncasecmp(one.at, other.at, min(one.size, other.size))
-    return order if order else <int> (one.size - other.size)
-
-
-cdef Py_ssize_t _write_codings(char* value, Span* codings, Py_ssize_t count) noexcept:
-    cdef char sorted_value[CODINGS_BYTES_MAX + 1]
-    cdef Py_ssize_t i, k, size = 0
-    for i in range(count):
-        for k in range(codings[i].size):
-            sorted_value[size] = codings[i].at[k] | 0x20 if c"A" <= codings[i].at[k] <= c"Z" else codings[i].at[k]
-            size += 1
-        sorted_value[size] = c","
-        size += 1
-    size = max(size - 1, 0)
-    memcpy(value, sorted_value, size)
-    return size
