@@ -75,8 +75,8 @@ def assessment(
 cdef Assessment assess(
     Request request, Plan plan, int status, Fields fields, list nominated, double asked_s, double received_s
 ):
-    """`fields` are those of the answer (of a 304, the merged ones), `nominated` the FieldNames in its Connection, or None;
-    the moments are of the wall clock. No `reason` means that it may be stored."""
+    """`status` and `fields` are the answer's (after a 304: the stored status, the merged fields), `nominated` the FieldNames
+    in its Connection, or None; the moments are of the wall clock. No `reason` means that it may be stored."""
     cdef Assessment found = Assessment.__new__(Assessment)
     cdef Answer answer
     cdef bytes vary
