@@ -82,25 +82,21 @@ cdef Assessment assess(
     cdef bytes vary
     answer.status = status
     found.left_out = response_directives(fields, &answer.said)
-    found.reason = _reason_of_request(request, plan)
-    if found.reason is None:
-        answer.authorized = reaches_origin(_AUTHORIZATION, request, plan)
-        found.reason = _reason_of_answer(fields, found.left_out, &answer)
-    if found.reason is not None:
-        return found
     vary = fields.combined(_VARY) if fields.may_have(VARY) else None
-    found.reason = objection(vary)
-    if found.reason is not None:
-        return found
-    found.vary = pack(vary, request, plan)
-    freshness_of(plan, status, fields, &answer.said, asked_s, received_s, &answer.freshness)
-    found.flags = _flags_of(plan, fields, nominated, found.left_out, &answer)
-    _take_freshness(found, &answer.freshness)
-    found.reason = _reason_of_freshness(request, plan, fields, found, &answer)
+    found.reason = (
+        _reason_of_request(request, plan)
+        or _reason_of_answer(request, plan, fields, found.left_out, &answer)
+        or objection(vary)
+    )
+    if found.reason is None:
+        found.vary = pack(vary, request, plan)
+        freshness_of(plan, status, fields, &answer.said, asked_s, received_s, &answer.freshness)
+        _take_freshness(found, &answer.freshness)
+        found.flags = _flags_of(plan, fields, nominated, found.left_out, &answer)
+        found.reason = _reason_of_freshness(request, plan, fields, found, &answer)
     if found.reason is None:
         found.names = names_of(request, plan, fields)
-        if found.names is None:
-            found.reason = "tags"
+        found.reason = "tags" if found.names is None else None
     return found
 
 
@@ -108,7 +104,7 @@ cdef str _reason_of_request(Request request, Plan plan):
     if plan.cache_mode == "bypass":
         return "policy"
     if plan.unstorable is not None:
-        return plan.unstorable
+        return plan.unstorable or "policy"
     if request.method_wire != b"GET":
         return "method"
     if not plan.ignores_request and forbids_store(request):
@@ -116,9 +112,10 @@ cdef str _reason_of_request(Request request, Plan plan):
     return None
 
 
-cdef str _reason_of_answer(Fields fields, list left_out, Answer* answer):
+cdef str _reason_of_answer(Request request, Plan plan, Fields fields, list left_out, Answer* answer):
     """What the status and the directives say, before freshness is looked at."""
     cdef ResponseDirectives* said = &answer.said
+    answer.authorized = reaches_origin(_AUTHORIZATION, request, plan)
     if answer.status in (206, 416) or (fields.may_have(CONTENT_RANGE) and fields.count(_CONTENT_RANGE)):
         return "range"
     if answer.status < 200 or answer.status in _NEVER:

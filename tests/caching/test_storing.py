@@ -34,6 +34,9 @@ def test_plan_that_forbids_it_comes_first():
     plan = Plan()
     plan.make_unstorable("claims")
     assert reason(FRESH, plan=plan) == "claims"
+    nameless = Plan()
+    nameless.make_unstorable("")
+    assert reason(FRESH, plan=nameless) == "policy"
     plan.cache = "bypass"
     assert reason("no-store", plan=plan) == "policy"
 
