@@ -105,7 +105,7 @@ cdef str _reason_of_request(Request request, Plan plan):
         return "policy"
     if plan.unstorable is not None:
         return plan.unstorable or "policy"
-    if request.method_wire != b"GET":
+    if request.method_wire != b"GET" and request.method_wire != b"HEAD":    # a HEAD freshens what a GET has stored
         return "method"
     if not plan.ignores_request and forbids_store(request):
         return "request_no_store"

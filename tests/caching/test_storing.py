@@ -25,9 +25,13 @@ def test_fresh_response_may_be_stored():
     assert (found.flags, found.vary, found.not_stored, len(found.names)) == (0, None, [], 16)
 
 
-@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"])
 def test_answer_to_another_method_is_not_stored(method):
     assert reason(FRESH, request=Request(method)) == "method"
+
+
+def test_answer_to_head_is_assessed_for_what_it_freshens():
+    assert reason(FRESH, request=Request("HEAD")) is None
 
 
 def test_plan_that_forbids_it_comes_first():
