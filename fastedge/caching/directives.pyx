@@ -4,7 +4,6 @@ Of two occurrences of one directive with an argument the first counts, and an ar
 the response is stale (§4.2.1). Conflicting directives are all kept: who asks honours the most restrictive.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING
 from libc.math cimport INFINITY
 from libc.string cimport memset, strlen
 
@@ -12,7 +11,7 @@ from fastedge._core.fields cimport (
     CACHE_CONTROL, CDN_CACHE_CONTROL, EDGE_CACHE_CONTROL, PRAGMA, SURROGATE_CONTROL, FieldName, Fields, intern_wire, known,
 )
 from fastedge.caching.structured cimport (
-    BOOLEAN, INTEGER, STRING, Member, Reader, is_token_char, next_in_dictionary, reader_of, text_of,
+    BOOLEAN, INTEGER, STRING, Member, Reader, is_token, is_token_char, next_in_dictionary, reader_of,
 )
 from fastedge.limits import cache_ttl_s_max
 
@@ -259,19 +258,10 @@ cdef bint _add_names(const char* at, Py_ssize_t size, list names) except -1:
     cdef bytes name
     cdef list found = [name.strip(b" \t") for name in at[:size].lower().split(b",")]
     for name in found:
-        if not _is_token(name):
+        if not is_token(name):
             return False
     names.extend([intern_wire(name) for name in found])
     return True
-
-
-cdef bint _is_token(bytes name) noexcept:
-    cdef const char* at = PyBytes_AS_STRING(name)
-    cdef Py_ssize_t i
-    for i in range(len(name)):
-        if not is_token_char(at[i]):
-            return False
-    return len(name) > 0
 
 
 # --- targeted fields: Structured Fields, all or nothing (RFC 9213 §2) --------------------------------------------------

@@ -1,4 +1,4 @@
-"""What an answer to an unsafe method makes invalid (RFC 9111 §4.4, RFC 9875 §3): purge names, of the request's own origin only."""
+"""What an answer to an unsafe method makes invalid (RFC 9111 §4.4, RFC 9875 §3), as purge names: of its own origin only."""
 
 from urllib.parse import urljoin, urlsplit
 

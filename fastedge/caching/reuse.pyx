@@ -49,9 +49,8 @@ cdef Use use_of(Stored stored, double age_s, Request request, Plan plan, bint so
         request_directives(request.fields, &asked)
         if _is_refused(stored, age_s, is_fresh, &asked):
             return VALIDATE
-        if not is_fresh and not softly_purged and asked.max_stale_s != ABSENT and not stored.flags & MUST_REVALIDATE:
-            if stale_s <= asked.max_stale_s:
-                return FRESH
+        if stale_s <= asked.max_stale_s and not softly_purged and not stored.flags & MUST_REVALIDATE:
+            return FRESH
     if is_fresh:
         return FRESH
     if stored.flags & MUST_REVALIDATE:
@@ -72,7 +71,7 @@ cdef bint may_stand_in(Stored stored, double age_s, Request request, Plan plan) 
         if _is_refused(stored, age_s, stale_s < 0, &asked):
             return False
         window_s = max(window_s, asked.stale_if_error_s, asked.max_stale_s)
-    return stale_s < 0 or stale_s < window_s
+    return stale_s < window_s
 
 
 cdef bint _is_refused(Stored stored, double age_s, bint is_fresh, RequestDirectives* asked) noexcept:

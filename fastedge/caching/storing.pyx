@@ -7,8 +7,8 @@ cimport cython
 from libc.stdint cimport uint32_t
 
 from fastedge._core.fields cimport (
-    ACCEPT_RANGES, AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, COOKIE, ETAG, LAST_MODIFIED, SET_COOKIE, VARY, FieldName, Fields,
-    intern_text, known,
+    ACCEPT_RANGES, AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, COOKIE, ETAG, LAST_MODIFIED, SET_COOKIE, VARY, FieldName,
+    Fields, intern_text, known,
 )
 from fastedge._core.message cimport Plan, Request
 from fastedge._core.stored cimport (
@@ -75,32 +75,28 @@ def assessment(
 cdef Assessment assess(
     Request request, Plan plan, int status, Fields fields, list nominated, double asked_s, double received_s
 ):
-    """`fields` are those of the answer (of a 304, the merged ones), `nominated` the FieldNames in its Connection, or None;
-    the moments are of the wall clock. No `reason` means that it may be stored."""
+    """`status` and `fields` are the answer's (after a 304: the stored status, the merged fields), `nominated` the FieldNames
+    in its Connection, or None; the moments are of the wall clock. No `reason` means that it may be stored."""
     cdef Assessment found = Assessment.__new__(Assessment)
     cdef Answer answer
     cdef bytes vary
     answer.status = status
     found.left_out = response_directives(fields, &answer.said)
-    found.reason = _reason_of_request(request, plan)
-    if found.reason is None:
-        answer.authorized = reaches_origin(_AUTHORIZATION, request, plan)
-        found.reason = _reason_of_answer(fields, found.left_out, &answer)
-    if found.reason is not None:
-        return found
     vary = fields.combined(_VARY) if fields.may_have(VARY) else None
-    found.reason = objection(vary)
-    if found.reason is not None:
-        return found
-    found.vary = pack(vary, request, plan)
-    freshness_of(plan, status, fields, &answer.said, asked_s, received_s, &answer.freshness)
-    found.flags = _flags_of(plan, fields, nominated, found.left_out, &answer)
-    _take_freshness(found, &answer.freshness)
-    found.reason = _reason_of_freshness(request, plan, fields, found, &answer)
+    found.reason = (
+        _reason_of_request(request, plan)
+        or _reason_of_answer(request, plan, fields, found.left_out, &answer)
+        or objection(vary)
+    )
+    if found.reason is None:
+        found.vary = pack(vary, request, plan)
+        freshness_of(plan, status, fields, &answer.said, asked_s, received_s, &answer.freshness)
+        _take_freshness(found, &answer.freshness)
+        found.flags = _flags_of(plan, fields, nominated, found.left_out, &answer)
+        found.reason = _reason_of_freshness(request, plan, fields, found, &answer)
     if found.reason is None:
         found.names = names_of(request, plan, fields)
-        if found.names is None:
-            found.reason = "tags"
+        found.reason = "tags" if found.names is None else None
     return found
 
 
@@ -108,7 +104,7 @@ cdef str _reason_of_request(Request request, Plan plan):
     if plan.cache_mode == "bypass":
         return "policy"
     if plan.unstorable is not None:
-        return plan.unstorable
+        return plan.unstorable or "policy"
     if request.method_wire != b"GET" and request.method_wire != b"HEAD":    # a HEAD freshens what a GET has stored
         return "method"
     if not plan.ignores_request and forbids_store(request):
@@ -116,9 +112,10 @@ cdef str _reason_of_request(Request request, Plan plan):
     return None
 
 
-cdef str _reason_of_answer(Fields fields, list left_out, Answer* answer):
+cdef str _reason_of_answer(Request request, Plan plan, Fields fields, list left_out, Answer* answer):
     """What the status and the directives say, before freshness is looked at."""
     cdef ResponseDirectives* said = &answer.said
+    answer.authorized = reaches_origin(_AUTHORIZATION, request, plan)
     if answer.status in (206, 416) or (fields.may_have(CONTENT_RANGE) and fields.count(_CONTENT_RANGE)):
         return "range"
     if answer.status < 200 or answer.status in _NEVER:
@@ -159,6 +156,14 @@ cdef bint _is_worth_storing(Assessment found) noexcept:
     return not found.flags & NO_CACHE and found.lifetime_s + window_s > found.initial_age_s
 
 
+cdef bint _opens_a_window(Plan plan, ResponseDirectives* said) noexcept:
+    """Whether a stale window is asked for by name: then s-maxage beside it (§5.2.2.10) is not meant to forbid it."""
+    return (
+        said.stale_while_revalidate_s != ABSENT or said.stale_if_error_s != ABSENT
+        or plan.stale_while_revalidate is not None or plan.stale_if_error is not None
+    )
+
+
 cdef int _take_freshness(Assessment found, Freshness* freshness) noexcept:
     found.lifetime_s = freshness.lifetime_s
     found.initial_age_s = freshness.initial_age_s
@@ -171,7 +176,7 @@ cdef uint32_t _flags_of(Plan plan, Fields fields, list nominated, list left_out,
     cdef ResponseDirectives* said = &answer.said
     cdef bytes unit
     cdef uint32_t flags = 0
-    if said.must_revalidate or said.proxy_revalidate or said.s_maxage_s != ABSENT:      # §5.2.2.10
+    if said.must_revalidate or said.proxy_revalidate or (said.s_maxage_s != ABSENT and not _opens_a_window(plan, said)):
         flags |= MUST_REVALIDATE
     if said.no_cache and plan.ttl is None:
         flags |= NO_CACHE

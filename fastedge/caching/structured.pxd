@@ -24,3 +24,4 @@ cdef int next_in_list(Reader* reader, Member* member) noexcept
 cdef bytes text_of(Member* member)
 cdef list strings_of(bytes value)
 cdef bint is_token_char(char c) noexcept
+cdef bint is_token(bytes text) noexcept

@@ -260,3 +260,12 @@ cdef inline bint _is_letter(char c) noexcept:
 cdef bint is_token_char(char c) noexcept:
     """tchar of RFC 9110 §5.6.2."""
     return _is_letter(c) or _is_digit(c) or c in b"!#$%&'*+-.^_`|~"
+
+
+cdef bint is_token(bytes text) noexcept:
+    cdef const char* at = PyBytes_AS_STRING(text)
+    cdef Py_ssize_t i
+    for i in range(len(text)):
+        if not is_token_char(at[i]):
+            return False
+    return len(text) > 0

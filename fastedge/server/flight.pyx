@@ -126,6 +126,14 @@ cdef class Flight(FetchListener):
 
     # --- what the fetch says ------------------------------------------------------------------------------------
 
+    cdef int on_informational(self, int status, Fields fields) except -1:
+        """For the one who asked first: the others have asked for the final response alone."""
+        cdef Reader reader
+        for reader in self.readers:
+            if reader.exchange is self.exchange:
+                return reader.listener.on_informational(status, fields)
+        return 0
+
     cdef int on_head(self, int status, Fields fields, list nominated, Framing framing, long long length) except -1:
         if self.validated is not None:
             if status == 304:

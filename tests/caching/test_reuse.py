@@ -33,7 +33,13 @@ def test_stale_response_is_sent_within_its_window_and_refreshed():
     assert [used(line, age_s) for age_s in (9, 10, 14.9, 15)] == ["fresh", "refresh", "refresh", "validate"]
 
 
-@pytest.mark.parametrize("directive", ["must-revalidate", "proxy-revalidate", "s-maxage=10"])
+def test_lone_s_maxage_forbids_what_is_stale_and_a_window_beside_it_allows_it():
+    assert [used("s-maxage=10", 11, asking("max-stale")), stand_in("s-maxage=10", 11, asking("max-stale"))] == ["validate", False]
+    assert used("s-maxage=10, stale-while-revalidate=5", 11) == "refresh"
+    assert stand_in("s-maxage=10, stale-if-error=5", 11)
+
+
+@pytest.mark.parametrize("directive", ["must-revalidate", "proxy-revalidate"])
 def test_stale_response_is_not_sent_where_the_origin_forbids_it(directive):
     line = f"max-age=10, stale-while-revalidate=5, stale-if-error=5, {directive}"
     assert [used(line, 9), used(line, 11), used(line, 11, asking("max-stale"))] == ["fresh", "validate", "validate"]

@@ -111,6 +111,12 @@ def test_match_sees_no_line_that_connection_keeps_on_its_hop():
     assert not match(b"x-a", request(connection="x-a2, x", x_a="1"), request())
 
 
+def test_match_of_values_of_any_bytes():
+    for value in ("\xff", "gzip\xff", "\x80, \x81"):
+        assert match(b"accept-encoding", request(accept_encoding=value), request(accept_encoding=value))
+        assert not match(b"accept-encoding", request(accept_encoding=value), request(accept_encoding="br"))
+
+
 def test_match_of_values_of_any_length():
     long = "gzip, " * 2000
     assert match(b"accept-encoding", request(accept_encoding=long), request(accept_encoding=long))

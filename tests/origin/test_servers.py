@@ -9,6 +9,11 @@ GET = ("GET / HTTP/1.1", "host: a")
 OK = ("HTTP/1.1 200 OK", "content-length: 2", b"ok")
 
 
+@pytest.fixture(autouse=True)
+def each_asks_for_itself(scene):
+    scene.more = "[cache]\nmemory_mb = 0\n"
+
+
 def fail_with(client, status, error):
     answer = client.message()
     assert (answer.status, answer.get("proxy-status")) == (status, f"fastedge; error={error}")
