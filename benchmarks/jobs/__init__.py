@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 from benchmarks.harness import Bench
-from benchmarks.jobs import answer, bigbody, idle, latency, proxy, scale
+from benchmarks.jobs import answer, bigbody, hit, idle, latency, proxy, scale
 from benchmarks.report import JobReport
 
 JOBS: dict[str, Callable[[Bench], JobReport]] = {
     "proxy": proxy.run,
     "answer": answer.run,
+    "hit": hit.run,
     "latency": latency.run,
     "idle": idle.run,
     "scale": scale.run,
