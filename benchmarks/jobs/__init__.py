@@ -3,13 +3,17 @@
 from collections.abc import Callable
 
 from benchmarks.harness import Bench
-from benchmarks.jobs import answer, bigbody, hit, idle, latency, proxy, scale
+from benchmarks.jobs import answer, bigbody, cached, disk, herd, hit, idle, large, latency, proxy, scale
 from benchmarks.report import JobReport
 
 JOBS: dict[str, Callable[[Bench], JobReport]] = {
     "proxy": proxy.run,
     "answer": answer.run,
     "hit": hit.run,
+    "cached": cached.run,
+    "disk": disk.run,
+    "large": large.run,
+    "herd": herd.run,
     "latency": latency.run,
     "idle": idle.run,
     "scale": scale.run,
