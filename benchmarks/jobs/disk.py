@@ -8,13 +8,13 @@ from benchmarks.harness import Bench
 from benchmarks.jobs.common import add_cpu, proxy_load, report_for
 from benchmarks.peers.fastedge import FASTEDGE_DISK
 from benchmarks.peers.floor import floor
-from benchmarks.peers.nginx import NGINX_CACHE
+from benchmarks.peers.nginx import NGINX_CACHE_LARGE
 from benchmarks.peers.origin import storing_origin
 from benchmarks.report import JobReport
 
 BODY_BYTES = 64 * 1024
 COUNT_SHARE = 4  # a turn has so many times fewer requests than one with pages of 1 KB
-PEERS = (floor(BODY_BYTES, "max-age=3600"), NGINX_CACHE, FASTEDGE_DISK)
+PEERS = (floor(BODY_BYTES, "max-age=3600"), NGINX_CACHE_LARGE, FASTEDGE_DISK)
 
 
 def run(bench: Bench) -> JobReport:

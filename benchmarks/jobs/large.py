@@ -8,7 +8,7 @@ from benchmarks.jobs.common import report_for
 from benchmarks.load import Load, write_requests
 from benchmarks.peers.fastedge import FASTEDGE_CACHE
 from benchmarks.peers.haproxy import HAPROXY_CACHE
-from benchmarks.peers.nginx import NGINX_CACHE
+from benchmarks.peers.nginx import NGINX_CACHE_LARGE
 from benchmarks.peers.origin import storing_origin
 from benchmarks.peers.varnish import VARNISH
 from benchmarks.report import JobReport
@@ -16,7 +16,7 @@ from benchmarks.report import JobReport
 MIB = 1 << 20
 CONNECTIONS = 8
 COUNT_SHARE = 20  # a turn has so many times fewer requests than one with pages of 1 KB
-PEERS = (NGINX_CACHE, HAPROXY_CACHE, VARNISH, FASTEDGE_CACHE)
+PEERS = (NGINX_CACHE_LARGE, HAPROXY_CACHE, VARNISH, FASTEDGE_CACHE)
 
 
 def run(bench: Bench) -> JobReport:
