@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from benchmarks.harness import Bench
-from benchmarks.jobs import answer, bigbody, cached, disk, herd, hit, idle, large, latency, proxy, scale
+from benchmarks.jobs import answer, bigbody, cached, disk, herd, hit, idle, large, latency, objects, proxy, purge, scale
 from benchmarks.report import JobReport
 
 JOBS: dict[str, Callable[[Bench], JobReport]] = {
@@ -14,6 +14,8 @@ JOBS: dict[str, Callable[[Bench], JobReport]] = {
     "disk": disk.run,
     "large": large.run,
     "herd": herd.run,
+    "purge": purge.run,
+    "objects": objects.run,
     "latency": latency.run,
     "idle": idle.run,
     "scale": scale.run,
