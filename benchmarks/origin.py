@@ -1,6 +1,6 @@
-"""python -m benchmarks.origin PORT: an origin whose pages may be stored, and which counts who asks for them all the same.
+"""python -m benchmarks.origin PORT: an origin whose pages may be stored, and which counts how often it is asked.
 
-Targets end in a number (/objects/0000042), which decides the page's tag. GET /requests gives the count and is not counted.
+Targets end in a number (/objects/00000042), which decides the page's tag. GET /requests gives the count, uncounted.
 Slower than tools/floor.c: for jobs in which the origin is at rest while anything is timed.
 """
 
@@ -20,7 +20,7 @@ _NUMBER = re.compile(rb"(\d+)$")
 
 
 class Pages:
-    """What is answered, and how often it was. With `tags`, pages name one of so many and say which request made them."""
+    """What is answered, and how often. With `tags`, a page names one of so many and says which request made it."""
 
     def __init__(self, body_bytes: int, tags: int) -> None:
         self.requests = 0

@@ -9,7 +9,7 @@ from benchmarks.jobs.common import add_cpu, proxy_load, report_for
 from benchmarks.peers.fastedge import FASTEDGE_DISK
 from benchmarks.peers.floor import floor
 from benchmarks.peers.nginx import NGINX_CACHE_LARGE
-from benchmarks.peers.origin import storing_origin
+from benchmarks.peers.origin import counting_origin
 from benchmarks.report import JobReport
 
 BODY_BYTES = 64 * 1024
@@ -21,7 +21,7 @@ def run(bench: Bench) -> JobReport:
     """CPU microseconds a request. The targets come round in a circle, so that a small tier of memory holds none."""
     peers = bench.present("disk", PEERS)
     report = report_for(bench, "disk", "10-field GET, 64 KB stored on disk, page cache warm", peers)
-    with bench.serving(peers, origin_peer=storing_origin(BODY_BYTES)) as scene:
+    with bench.serving(peers, origin_peer=counting_origin(BODY_BYTES)) as scene:
         for each in scene.edges:
             agree.require_page(each, BODY_BYTES)
         load = replace(proxy_load(bench, count=bench.count // COUNT_SHARE), body_bytes=BODY_BYTES)

@@ -1,4 +1,4 @@
-"""The herd job: 200 clients ask at once for one object that nobody has stored; two workers, and an origin that takes its time."""
+"""The herd job: 200 clients ask at once for one object that nobody has stored; the origin takes its time."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from benchmarks.load import Load, write_requests
 from benchmarks.peers.fastedge import FASTEDGE_TIERS
 from benchmarks.peers.haproxy import HAPROXY_CACHE
 from benchmarks.peers.nginx import NGINX_CACHE
-from benchmarks.peers.origin import requests_seen, storing_origin
+from benchmarks.peers.origin import counting_origin, requests_seen
 from benchmarks.peers.varnish import VARNISH
 from benchmarks.report import JobReport
 
@@ -25,7 +25,7 @@ def run(bench: Bench) -> JobReport:
     peers = bench.present("herd", PEERS)
     title = f"{CLIENTS} clients ask for one object at once, {WORKERS} workers, the origin takes {DELAY_MS} ms"
     report = report_for(bench, "herd", title, peers)
-    with bench.serving(peers, origin_peer=storing_origin(delay_ms=DELAY_MS)) as scene:
+    with bench.serving(peers, origin_peer=counting_origin(delay_ms=DELAY_MS)) as scene:
         for each in scene.edges:
             agree.require_page(each)
         for each in scene.edges:

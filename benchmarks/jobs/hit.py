@@ -9,7 +9,7 @@ from benchmarks.peers.fastedge import FASTEDGE_CACHE
 from benchmarks.peers.floor import floor
 from benchmarks.peers.haproxy import HAPROXY_CACHE
 from benchmarks.peers.nginx import NGINX_CACHE
-from benchmarks.peers.origin import storing_origin
+from benchmarks.peers.origin import counting_origin
 from benchmarks.peers.varnish import VARNISH
 from benchmarks.report import JobReport
 
@@ -20,7 +20,7 @@ def run(bench: Bench) -> JobReport:
     """CPU microseconds a request of each edge; the origin sleeps meanwhile, or it was no hit."""
     peers = bench.present("hit", PEERS)
     report = report_for(bench, "hit", f"10-field GET, {traffic.BODY_BYTES} bytes stored in memory", peers)
-    with bench.serving(peers, origin_peer=storing_origin()) as scene:
+    with bench.serving(peers, origin_peer=counting_origin()) as scene:
         for each in scene.edges:
             agree.require_page(each)
         load = proxy_load(bench, count=bench.count)

@@ -9,7 +9,7 @@ from benchmarks.load import Load, write_requests
 from benchmarks.peers.fastedge import FASTEDGE_CACHE
 from benchmarks.peers.haproxy import HAPROXY_CACHE
 from benchmarks.peers.nginx import NGINX_CACHE_LARGE
-from benchmarks.peers.origin import storing_origin
+from benchmarks.peers.origin import counting_origin
 from benchmarks.peers.varnish import VARNISH
 from benchmarks.report import JobReport
 
@@ -20,13 +20,13 @@ PEERS = (NGINX_CACHE_LARGE, HAPROXY_CACHE, VARNISH, FASTEDGE_CACHE)
 
 
 def run(bench: Bench) -> JobReport:
-    """MiB a second, and beside it CPU microseconds a request: where the load generator is the slower, only that counts."""
+    """MiB a second, and CPU microseconds a request: where the load generator is the slower, only that counts."""
     peers = bench.present("large", PEERS)
     report = report_for(bench, "large", f"1 MiB from the cache, closed loop, {CONNECTIONS} connections", peers)
     request = traffic.proxy_requests(bench.countries.addresses(traffic.TARGET_POOL))[0]
     requests = write_requests(bench.directory / "large.requests", [request])
     load = Load(requests, CONNECTIONS, bench.count // COUNT_SHARE, body_bytes=MIB)
-    with bench.serving(peers, origin_peer=storing_origin(MIB)) as scene:
+    with bench.serving(peers, origin_peer=counting_origin(MIB)) as scene:
         for each in scene.edges:
             agree.require_page(each, MIB)
         turns = bench.measure(scene.edges, load, partial(bench.hits, scene.origin))

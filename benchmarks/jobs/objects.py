@@ -1,4 +1,4 @@
-"""The objects job: a million small objects in one worker's memory: what one takes beside its own bytes, and what finding it costs.
+"""The objects job: a million small objects in one worker's memory: what each takes, and what it costs to find one.
 
 Of each peer two run, one that holds 1,000 objects and one that holds them all: their turns alternate.
 """
@@ -15,7 +15,7 @@ from benchmarks.load import Load
 from benchmarks.peers import Peer
 from benchmarks.peers.fastedge import FASTEDGE_CACHE_LARGE
 from benchmarks.peers.haproxy import HAPROXY_CACHE_LARGE
-from benchmarks.peers.origin import storing_origin
+from benchmarks.peers.origin import counting_origin
 from benchmarks.peers.varnish import VARNISH_LARGE
 from benchmarks.process import HOST
 from benchmarks.report import JobReport
@@ -31,7 +31,7 @@ def run(bench: Bench) -> JobReport:
     report = report_for(bench, "objects", f"{bench.objects:,} objects of {BODY_BYTES} bytes, 1 worker", peers)
     for peer in peers:
         pair = [replace(peer, name=f"{peer.name}, {count:,}") for count in (FEW, bench.objects)]
-        with bench.serving(pair, origin_peer=storing_origin(BODY_BYTES)) as scene:
+        with bench.serving(pair, origin_peer=counting_origin(BODY_BYTES)) as scene:
             _measure(report, scene, peer, bench)
     return report
 

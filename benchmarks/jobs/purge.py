@@ -1,7 +1,7 @@
-"""The purge job: a million objects are stored, and a thousand of them are purged by their tag: how long until nobody gets one.
+"""The purge job: a million objects are stored, a thousand are purged by their tag. When does nobody get one any more?
 
-32 clients stay connected, spread over the workers by the kernel. Each page says which request made it, so that what an
-edge kept and what it fetched anew can be told apart without believing its own word for it.
+32 clients stay connected, spread over the workers by the kernel. Each page says which request made it: what an edge
+kept and what it fetched anew are told apart without believing its own word.
 """
 
 import http.client
@@ -16,7 +16,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.harness import Bench, Running, Scene
 from benchmarks.jobs.common import numbered_load, numbered_target, report_for
 from benchmarks.peers.fastedge import ADMIN_TOKEN, FASTEDGE_CACHE_LARGE
-from benchmarks.peers.origin import storing_origin
+from benchmarks.peers.origin import counting_origin
 from benchmarks.peers.varnish import VARNISH_BAN, VARNISH_XKEY
 from benchmarks.process import HOST
 from benchmarks.report import JobReport
@@ -36,7 +36,7 @@ def run(bench: Bench) -> JobReport:
     report = report_for(bench, "purge", title, peers)
     report.notes.append("nginx and HAProxy, as shipped, have no purge by tag")
     for peer in peers:
-        with bench.serving([peer], origin_peer=storing_origin(BODY_BYTES, TAGS)) as scene:
+        with bench.serving([peer], origin_peer=counting_origin(BODY_BYTES, TAGS)) as scene:
             bench.turn(scene.edges[0], numbered_load(bench, bench.objects, BODY_BYTES, count=bench.objects))
             _measure(report, scene, bench)
     return report

@@ -35,7 +35,7 @@ class Setting:
 class Peer:
     """`missing` gives the reason why it cannot run here, or None; `prepare` writes its files and gives its command.
 
-    `workers` are its processes or threads, a core for each. `settle` is called with the root of its tree once it answers.
+    `workers` are its processes or threads, a core for each. `settle` gets the root of its tree once it answers.
     """
 
     name: str

@@ -60,7 +60,8 @@ def _prepare_cache(setting: Setting, memory_mb: int = MEMORY_MB, disk: str = "")
 
 def _prepare_answer(setting: Setting, policy: str) -> Command:
     (setting.directory / "country.bin").write_bytes(_compiled_countries(setting))
-    text = fill("fastedge_answer.toml", **_addresses(setting), policy=POLICIES / policy, secret_variable=SECRET_VARIABLE)
+    values = {"policy": POLICIES / policy, "secret_variable": SECRET_VARIABLE}
+    text = fill("fastedge_answer.toml", **_addresses(setting), **values)
     return _prepare(setting, text, {SECRET_VARIABLE: traffic.SECRET})
 
 

@@ -7,7 +7,7 @@ from benchmarks.traffic import BODY_BYTES
 
 
 def floor(body_bytes: int = BODY_BYTES, cache_control: str = "no-store") -> Peer:
-    """The floor with a page of that size. With no-store, every request has to go all the way, whoever stands in front."""
+    """The floor with a page of that size. With no-store all requests go all the way, whoever stands in front."""
     fields = (f"Cache-Control: {cache_control}", "Server: floor", "X-Frame-Options: SAMEORIGIN")
     options = [option for field in fields for option in ("--field", field)]
 

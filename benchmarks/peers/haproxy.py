@@ -10,7 +10,7 @@ from benchmarks.process import HOST, Command
 SEED = 9110
 OBJECT_BYTES_MAX = 2 << 20
 MEMORY_MB = 256
-MEMORY_MB_MAX = 4095  # its own bound
+MEMORY_MB_LARGE = 2048  # all of it touched at the start; blocks of 1 KiB
 
 
 def _missing() -> str | None:
@@ -73,5 +73,5 @@ def _program() -> str:
 HAPROXY = Peer("haproxy", _missing, _version, _prepare_proxy)
 HAPROXY_ANSWER = Peer("haproxy", _missing, _version, _prepare_answer)
 HAPROXY_CACHE = Peer("haproxy", _missing, _version, partial(_prepare_cache, memory_mb=MEMORY_MB))
-HAPROXY_CACHE_LARGE = replace(HAPROXY_CACHE, prepare=partial(_prepare_cache, memory_mb=MEMORY_MB_MAX))
+HAPROXY_CACHE_LARGE = replace(HAPROXY_CACHE, prepare=partial(_prepare_cache, memory_mb=MEMORY_MB_LARGE))
 HAPROXY_CACHED = Peer("haproxy", _missing, _version, _prepare_cached)

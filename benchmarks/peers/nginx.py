@@ -99,7 +99,7 @@ def _prepare(setting: Setting, job: str, modules: str) -> Command:
 
 
 def _dismiss_loader(root: int) -> None:
-    """nginx's cache loader ends by itself a minute after the start; in the middle of a turn that would void it."""
+    """A cache's loader would end by itself a minute after the start, and void the turn in which it does."""
     for pid in process_tree(root):
         if b"cache loader" in (Path("/proc") / str(pid) / "cmdline").read_bytes():
             os.kill(pid, signal.SIGTERM)
@@ -122,10 +122,10 @@ def _libcrypto() -> str:
     return found[0] if found else "crypto"
 
 
-NGINX = Peer("nginx", _missing, _version, _prepare_proxy)
-NGINX_CACHE = Peer("nginx", _missing, _version, partial(_prepare_cache, sending=SMALL_PAGES), settle=_dismiss_loader)
-NGINX_CACHE_LARGE = replace(NGINX_CACHE, prepare=partial(_prepare_cache, sending=LARGE_PAGES))
-NGINX_LUA = Peer("nginx-lua", _missing_lua, _version, partial(_prepare_answer, remember=False))
-NGINX_LUA_CACHE = Peer("nginx-lua-cache", _missing_lua, _version, partial(_prepare_answer, remember=True))
-NGINX_LUA_CACHED = replace(NGINX_LUA, prepare=partial(_prepare_cached, remember=False), settle=_dismiss_loader)
-NGINX_LUA_CACHE_CACHED = replace(NGINX_LUA_CACHE, prepare=partial(_prepare_cached, remember=True), settle=_dismiss_loader)
+NGINX = Peer("nginx", _missing, _version, _prepare_proxy, settle=_dismiss_loader)
+NGINX_CACHE = replace(NGINX, prepare=partial(_prepare_cache, sending=SMALL_PAGES))
+NGINX_CACHE_LARGE = replace(NGINX, prepare=partial(_prepare_cache, sending=LARGE_PAGES))
+NGINX_LUA = Peer("nginx-lua", _missing_lua, _version, partial(_prepare_answer, remember=False), settle=_dismiss_loader)
+NGINX_LUA_CACHED = replace(NGINX_LUA, prepare=partial(_prepare_cached, remember=False))
+NGINX_LUA_CACHE = replace(NGINX_LUA, name="nginx-lua-cache", prepare=partial(_prepare_answer, remember=True))
+NGINX_LUA_CACHE_CACHED = replace(NGINX_LUA_CACHE, prepare=partial(_prepare_cached, remember=True))

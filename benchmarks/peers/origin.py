@@ -11,7 +11,7 @@ from benchmarks.traffic import BODY_BYTES
 ROOT = Path(__file__).parents[2]
 
 
-def storing_origin(body_bytes: int = BODY_BYTES, tags: int = 0, delay_ms: int = 0) -> Peer:
+def counting_origin(body_bytes: int = BODY_BYTES, tags: int = 0, delay_ms: int = 0) -> Peer:
     """An origin whose pages may be stored for an hour; its options are those of benchmarks/origin.py."""
 
     def prepare(setting: Setting) -> Command:

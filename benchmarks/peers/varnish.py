@@ -1,4 +1,4 @@
-"""Varnish: the built-in VCL, what is stored in malloc, the log by varnishncsa, which is a child like the rest of the tree."""
+"""Varnish: the built-in VCL, storage by malloc, a log line for each request by varnishncsa, which counts with it."""
 
 import shlex
 import shutil
