@@ -91,7 +91,8 @@ class Bench:
         """Those that can run here; the others are noted, each with its reason."""
         found = []
         for peer in peers:
-            reason = "left out as asked" if peer.name in self.without else peer.missing()
+            left_out = peer.name.partition(" ")[0] in self.without
+            reason = "left out as asked" if left_out else peer.missing()
             if reason is None:
                 found.append(peer)
             else:

@@ -27,16 +27,20 @@ PEERS = (HAPROXY_CACHE_LARGE, VARNISH_LARGE, FASTEDGE_CACHE_LARGE)
 
 def run(bench: Bench) -> JobReport:
     """Bytes an object beside head and body; CPU microseconds a hit with few and with many, each asked for by chance."""
-    peers = bench.present("objects", PEERS)
-    report = report_for(bench, "objects", f"{bench.objects:,} objects of {BODY_BYTES} bytes, 1 worker", peers)
-    for peer in peers:
-        pair = [replace(peer, name=f"{peer.name}, {count:,}") for count in (FEW, bench.objects)]
+    pairs = [_pair(peer, bench) for peer in bench.present("objects", PEERS)]
+    title = f"{bench.objects:,} objects of {BODY_BYTES} bytes, 1 worker"
+    report = report_for(bench, "objects", title, [peer for pair in pairs for peer in pair])
+    for pair in pairs:
         with bench.serving(pair, origin_peer=counting_origin(BODY_BYTES)) as scene:
-            _measure(report, scene, peer, bench)
+            _measure(report, scene, bench)
     return report
 
 
-def _measure(report: JobReport, scene: Scene, peer: Peer, bench: Bench) -> None:
+def _pair(peer: Peer, bench: Bench) -> list[Peer]:
+    return [replace(peer, name=f"{peer.name} {count:,}") for count in (FEW, bench.objects)]
+
+
+def _measure(report: JobReport, scene: Scene, bench: Bench) -> None:
     few, many = scene.edges
     load = numbered_load(bench, FEW, BODY_BYTES)
     for each in scene.edges:
@@ -45,14 +49,14 @@ def _measure(report: JobReport, scene: Scene, peer: Peer, bench: Bench) -> None:
     bench.turn(many, replace(load, count=bench.objects, numbers=bench.objects))
     growth = (_memory(many) - before) / (bench.objects - FEW)
     overhead = growth - _answer_bytes(scene.origin.port)
-    bench.say(f"{peer.name}: {growth:.0f} bytes an object, {overhead:.0f} beside its own")
+    bench.say(f"{many.name}: {growth:.0f} bytes an object, {overhead:.0f} beside its own")
     loads = {few.name: load, many.name: replace(load, numbers=bench.objects)}
     turns = bench.measure(scene.edges, load, lambda edge, _: bench.hits(scene.origin, edge, _random(loads[edge.name])))
     _add(report, turns, few.name, many.name)
     if overhead > 0:
         report.add(many.name, "beside its own", "bytes/object", [overhead], bench.objects)
     else:
-        report.notes.append(f"{peer.name} takes its memory at the start: what an object adds cannot be seen")
+        report.notes.append(f"{many.name} takes its memory at the start: what an object adds cannot be seen")
 
 
 def _random(load: Load) -> Load:

@@ -101,7 +101,8 @@ def test_job_runs_and_its_peer_agrees(bench: Bench, job: str, peer: Peer, monkey
         pytest.skip(reason)
     monkeypatch.setattr(f"benchmarks.jobs.{job}.PEERS", (peer,))
     report = JOBS[job](bench)
-    assert {name.partition(",")[0] for name in report.peers()} == {peer.name}
+    assert {name.partition(" ")[0] for name in report.peers()} == {peer.name}
+    assert set(report.versions) >= set(report.peers())
     assert all(value > 0 for result in report.results for value in result.values)
 
 
