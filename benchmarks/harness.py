@@ -5,6 +5,7 @@ one answer of another length, or a worker that was replaced ends the measurement
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -151,7 +152,8 @@ class Bench:
 
     def _start(self, stack: ExitStack, peer: Peer, name: str, cores: Sequence[int], origin_port: int) -> Running:
         directory = self.directory / "run" / name
-        directory.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(directory, ignore_errors=True)  # what an earlier run has stored and logged
+        directory.mkdir(parents=True)
         setting = Setting(directory, free_port(), origin_port, self.tools, self.countries, peer.workers, free_port())
         process = stack.enter_context(Process(name, peer.prepare(setting), directory, cores))
         ready_s = process.await_answer(setting.port)

@@ -1,7 +1,6 @@
 """fastedge, as shipped: the command that users run, an edge.toml, limits and log on."""
 
 import importlib.util
-import shutil
 import sys
 import time
 from dataclasses import replace
@@ -52,7 +51,6 @@ def _prepare_bulk(setting: Setting) -> Command:
 
 
 def _prepare_cache(setting: Setting, memory_mb: int = MEMORY_MB, disk: str = "") -> Command:
-    shutil.rmtree(setting.directory / "cache", ignore_errors=True)
     values = {"memory_mb": memory_mb, "disk": disk, "admin_port": setting.admin_port, "token_variable": TOKEN_VARIABLE}
     text = fill("fastedge_cache.toml", **_addresses(setting), **values)
     return _prepare(setting, text, {TOKEN_VARIABLE: ADMIN_TOKEN})

@@ -6,9 +6,9 @@ Two gates stand in the comparison: one verifies each token, as lua-resty-jwt doe
 
 import os
 import re
-import shutil
 import signal
 import subprocess
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks import traffic
 from benchmarks.cpu import process_tree
 from benchmarks.peers import CONNECTIONS_MAX, Peer, Setting, fill, find_program, first_line
-from benchmarks.process import HOST, Command
+from benchmarks.process import HOST, STOP_S_MAX, Command
 
 MODULES = ("ndk_http_module.so", "ngx_http_lua_module.so")
 # The faster for each: small pages are read and written with their heads; of large ones the kernel sends the files. With
@@ -49,8 +49,8 @@ def _prepare_proxy(setting: Setting) -> Command:
 
 
 def _prepare_cache(setting: Setting, sending: str) -> Command:
-    store = _origin(setting) + _empty_store(setting, sending)
-    return _prepare(setting, store + _server("nginx_cache.conf", setting), "")
+    store = fill("nginx_store.conf", sending=sending)
+    return _prepare(setting, _origin(setting) + store + _server("nginx_cache.conf", setting), "")
 
 
 def _prepare_answer(setting: Setting, remember: bool) -> Command:
@@ -58,17 +58,12 @@ def _prepare_answer(setting: Setting, remember: bool) -> Command:
 
 
 def _prepare_cached(setting: Setting, remember: bool) -> Command:
-    server = _server("nginx_cached.conf", setting, remember)
-    return _prepare_gate(setting, _origin(setting) + _empty_store(setting, SMALL_PAGES) + server)
+    store = fill("nginx_store.conf", sending=SMALL_PAGES)
+    return _prepare_gate(setting, _origin(setting) + store + _server("nginx_cached.conf", setting, remember))
 
 
 def _origin(setting: Setting) -> str:
     return fill("nginx_origin.conf", host=HOST, origin_port=setting.origin_port)
-
-
-def _empty_store(setting: Setting, sending: str) -> str:
-    shutil.rmtree(setting.directory / "cache", ignore_errors=True)
-    return fill("nginx_store.conf", sending=sending)
 
 
 def _server(template: str, setting: Setting, remember: bool = False) -> str:
@@ -103,6 +98,13 @@ def _dismiss_loader(root: int) -> None:
     for pid in process_tree(root):
         if b"cache loader" in (Path("/proc") / str(pid) / "cmdline").read_bytes():
             os.kill(pid, signal.SIGTERM)
+            _await_end(root, pid)
+
+
+def _await_end(root: int, pid: int) -> None:
+    deadline = time.monotonic() + STOP_S_MAX
+    while pid in process_tree(root) and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 def _program() -> str:

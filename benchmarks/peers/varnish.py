@@ -1,7 +1,6 @@
 """Varnish: the built-in VCL, storage by malloc, a log line for each request by varnishncsa, which counts with it."""
 
 import shlex
-import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,8 @@ from benchmarks.process import HOST, Command
 MEMORY_MB = 256
 MEMORY_MB_LARGE = 8192
 # One pool a core; threads enough for every connection of the load, made before anyone waits for one.
-PARAMETERS = ("thread_pool_min=250", "thread_pool_max=1000", "timeout_idle=600", "ban_lurker_sleep=0.01")
+PARAMETERS = ("thread_pool_min=250", "thread_pool_max=1000", "timeout_idle=600")
+_XKEY = ("lib/*/varnish/vmods/libvmod_xkey.so", "lib*/varnish/vmods/libvmod_xkey.so")
 _FIELDS = {
     "time": "%{%Y-%m-%dT%H:%M:%S%z}t",
     "client": "%{X-Forwarded-For}i",
@@ -37,7 +37,7 @@ def _missing() -> str | None:
 def _missing_xkey() -> str | None:
     if reason := _missing():
         return reason
-    found = any(Path("/usr").glob("lib*/**/varnish/vmods/libvmod_xkey.so"))
+    found = [path for pattern in _XKEY for path in Path("/usr").glob(pattern)]
     return None if found else "Varnish has no xkey (Debian: varnish-modules)"
 
 
@@ -49,18 +49,17 @@ def _prepare(setting: Setting, memory_mb: int = MEMORY_MB, purge: str = BAN) -> 
     imports = "import xkey;" if purge is XKEY else ""
     vcl = fill("varnish.vcl", host=HOST, origin_port=setting.origin_port, imports=imports, purge=purge)
     (setting.directory / "edge.vcl").write_text(vcl)
-    home = setting.directory / "home"
-    shutil.rmtree(home, ignore_errors=True)
-    return Command(("sh", "-c", _script(setting, home, memory_mb)), {})
+    return Command(("sh", "-c", _script(setting, memory_mb)), {})
 
 
-def _script(setting: Setting, home: Path, memory_mb: int) -> str:
+def _script(setting: Setting, memory_mb: int) -> str:
     """Both programs beside each other; who ends the shell's group ends both."""
+    home = str(setting.directory / "home")
     parameters = [f"thread_pools={setting.workers}", *PARAMETERS]
-    cache = [_program("varnishd"), "-F", "-j", "none", "-n", str(home), "-a", f"{HOST}:{setting.port}", "-T", "none"]
+    cache = [_program("varnishd"), "-F", "-j", "none", "-n", home, "-a", f"{HOST}:{setting.port}", "-T", "none"]
     cache += ["-f", str(setting.directory / "edge.vcl"), "-s", f"malloc,{memory_mb}m"]
     cache += [word for parameter in parameters for word in ("-p", parameter)]
-    log = [_program("varnishncsa"), "-n", str(home), "-t", "off", "-a", "-w", "access.log", "-j", "-F", LOG_FORMAT]
+    log = [_program("varnishncsa"), "-n", home, "-t", "off", "-a", "-w", "access.log", "-j", "-F", LOG_FORMAT]
     return f"{shlex.join(cache)} & {shlex.join(log)} & wait"
 
 
