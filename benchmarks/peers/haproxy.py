@@ -1,8 +1,5 @@
 """HAProxy: as a proxy, as a cache, and with its own jwt_verify, map_ip and xxh3 for the answer and cached jobs."""
 
-from dataclasses import replace
-from functools import partial
-
 from benchmarks import traffic
 from benchmarks.peers import CONNECTIONS_MAX, Peer, Setting, fill, find_program, first_line
 from benchmarks.process import HOST, Command
@@ -10,7 +7,6 @@ from benchmarks.process import HOST, Command
 SEED = 9110
 OBJECT_BYTES_MAX = 2 << 20
 MEMORY_MB = 256
-MEMORY_MB_LARGE = 2048  # all of it touched at the start; blocks of 1 KiB
 
 
 def _missing() -> str | None:
@@ -25,8 +21,8 @@ def _prepare_proxy(setting: Setting) -> Command:
     return _prepare(setting, fill("haproxy_proxy.cfg", host=HOST, origin_port=setting.origin_port))
 
 
-def _prepare_cache(setting: Setting, memory_mb: int) -> Command:
-    return _prepare(setting, _cache(setting), _store(memory_mb))
+def _prepare_cache(setting: Setting) -> Command:
+    return _prepare(setting, _cache(setting), _store())
 
 
 def _prepare_answer(setting: Setting) -> Command:
@@ -35,15 +31,15 @@ def _prepare_answer(setting: Setting) -> Command:
 
 def _prepare_cached(setting: Setting) -> Command:
     job = _gate(setting) + fill("haproxy_cached.cfg") + _cache(setting)
-    return _prepare(setting, job, _store(MEMORY_MB))
+    return _prepare(setting, job, _store())
 
 
 def _cache(setting: Setting) -> str:
     return fill("haproxy_cache.cfg", host=HOST, origin_port=setting.origin_port)
 
 
-def _store(memory_mb: int) -> str:
-    return fill("haproxy_store.cfg", memory_mb=memory_mb, object_bytes_max=OBJECT_BYTES_MAX)
+def _store() -> str:
+    return fill("haproxy_store.cfg", memory_mb=MEMORY_MB, object_bytes_max=OBJECT_BYTES_MAX)
 
 
 def _gate(setting: Setting) -> str:
@@ -72,6 +68,5 @@ def _program() -> str:
 
 HAPROXY = Peer("haproxy", _missing, _version, _prepare_proxy)
 HAPROXY_ANSWER = Peer("haproxy", _missing, _version, _prepare_answer)
-HAPROXY_CACHE = Peer("haproxy", _missing, _version, partial(_prepare_cache, memory_mb=MEMORY_MB))
-HAPROXY_CACHE_LARGE = replace(HAPROXY_CACHE, prepare=partial(_prepare_cache, memory_mb=MEMORY_MB_LARGE))
+HAPROXY_CACHE = Peer("haproxy", _missing, _version, _prepare_cache)
 HAPROXY_CACHED = Peer("haproxy", _missing, _version, _prepare_cached)

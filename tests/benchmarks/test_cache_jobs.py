@@ -16,7 +16,7 @@ from benchmarks.jobs.common import numbered_load, numbered_target, proxy_load
 from benchmarks.peers import Peer, Setting, find_program
 from benchmarks.peers.fastedge import FASTEDGE_CACHE
 from benchmarks.peers.floor import FLOOR
-from benchmarks.peers.haproxy import HAPROXY_CACHE, HAPROXY_CACHE_LARGE, HAPROXY_CACHED
+from benchmarks.peers.haproxy import HAPROXY_CACHE, HAPROXY_CACHED
 from benchmarks.peers.nginx import (
     NGINX,
     NGINX_CACHE,
@@ -27,7 +27,7 @@ from benchmarks.peers.nginx import (
 from benchmarks.peers.origin import counting_origin
 from benchmarks.peers.varnish import VARNISH, VARNISH_BAN, VARNISH_LARGE, VARNISH_XKEY
 
-CACHES = (NGINX_CACHE, NGINX_CACHE_LARGE, HAPROXY_CACHE, HAPROXY_CACHE_LARGE, VARNISH, VARNISH_LARGE)
+CACHES = (NGINX_CACHE, NGINX_CACHE_LARGE, HAPROXY_CACHE, VARNISH, VARNISH_LARGE)
 GATES = (NGINX_LUA_CACHED, NGINX_LUA_CACHE_CACHED, HAPROXY_CACHED)
 
 
