@@ -30,7 +30,7 @@ test: build  ## run the test suite; as root it installs the servers that tests t
 	@sh tests/install_system.sh servers
 	@$(BIN)/python -m pytest
 
-bench: build  ## measure beside nginx and HAProxy; appends to benchmarks/history/
+bench: build  ## measure beside nginx, HAProxy and Varnish; appends to benchmarks/history/
 	@sh tests/install_system.sh servers
 	@$(BIN)/python -m pytest benchmarks/kernels --benchmark-enable --benchmark-only --benchmark-columns=min,median,rounds -q
 	@$(BIN)/fastedge bench --save

@@ -65,6 +65,8 @@ def _bench(options: argparse.Namespace) -> Bench:
         seconds=1.0 if quick else 4.0,
         body_mb=options.body_mb or (256 if quick else 4096),
         idle_connections=1_000 if quick else 10_000,
+        objects=50_000 if quick else 1_000_000,
+        without=frozenset(options.without),
         say=lambda text: print(f"  {text}", file=sys.stderr, flush=True),
     )
 
@@ -73,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fastedge bench", description="Measures what a request costs")
     parser.add_argument("jobs", nargs="*", metavar="JOB", help=f"any of {', '.join(JOBS)}; left out: all")
     parser.add_argument("--rounds", type=_positive, help="turns of each peer; left out: 7")
+    parser.add_argument("--without", action="append", default=[], metavar="PEER", help="leave a peer out")
     parser.add_argument("--quick", action="store_true", help="a look in seconds; too short to quote")
     parser.add_argument("--save", action="store_true", help="append the results to benchmarks/history/")
     parser.add_argument("--body-mb", type=_positive, help="MiB of the bigbody job; left out: 4096")

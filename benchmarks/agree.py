@@ -22,10 +22,10 @@ class Edge(Protocol):
     def port(self) -> int: ...
 
 
-def require_page(edge: Edge) -> None:
+def require_page(edge: Edge, body_bytes: int = traffic.BODY_BYTES) -> None:
     """The origin's page comes through."""
     status, _, body = _ask(edge, {})
-    if (status, len(body)) != (200, traffic.BODY_BYTES):
+    if (status, len(body)) != (200, body_bytes):
         raise BenchmarkError(f"{edge.name}: status {status} and {len(body)} bytes instead of the page")
 
 

@@ -5,6 +5,7 @@ one answer of another length, or a worker that was replaced ends the measurement
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,9 +14,11 @@ from pathlib import Path
 from benchmarks import tools
 from benchmarks.countries import CountryTable, make_countries
 from benchmarks.cpu import CpuMeter
+from benchmarks.errors import BenchmarkError
 from benchmarks.load import Load, LoadResult, run_load
 from benchmarks.peers import Peer, Setting
 from benchmarks.peers.floor import FLOOR
+from benchmarks.peers.origin import requests_seen
 from benchmarks.process import Cores, Process, free_port
 
 WARM_UP_COUNT = 20_000  # twice the pool of tokens: whoever remembers them has seen them all
@@ -29,6 +32,7 @@ class Running:
     process: Process
     port: int
     ready_s: float
+    admin_port: int
 
     @property
     def name(self) -> str:
@@ -62,6 +66,8 @@ class Bench:
     seconds: float = 4.0
     body_mb: int = 4096
     idle_connections: int = 10_000
+    objects: int = 1_000_000
+    without: frozenset[str] = frozenset()
     say: Callable[[str], None] = print
     missing: dict[str, str] = field(default_factory=dict)
     _tables: dict[str, CountryTable] = field(default_factory=dict)
@@ -86,7 +92,8 @@ class Bench:
         """Those that can run here; the others are noted, each with its reason."""
         found = []
         for peer in peers:
-            reason = peer.missing()
+            left_out = peer.name.partition(" ")[0] in self.without
+            reason = "left out as asked" if left_out else peer.missing()
             if reason is None:
                 found.append(peer)
             else:
@@ -94,22 +101,27 @@ class Bench:
         return found
 
     @contextmanager
-    def serving(self, peers: Sequence[Peer], origin_port: int | None = None) -> Iterator[Scene]:
-        """The floor as origin and the peers before it (or before `origin_port`), serving until the block ends."""
+    def serving(
+        self, peers: Sequence[Peer], origin_port: int | None = None, origin_peer: Peer = FLOOR
+    ) -> Iterator[Scene]:
+        """The origin and the peers before it (or before `origin_port`), serving until the block ends."""
         with ExitStack() as stack:
-            origin = self._start(stack, FLOOR, "origin", self.cores().origin, 0)
+            origin = self._start(stack, origin_peer, "origin", self.cores().origin, 0)
             port = origin_port or origin.port
             edges = [self._start(stack, peer, peer.name, self.cores(peer.workers).servers, port) for peer in peers]
             yield Scene(origin, edges)
 
-    def measure(self, running: Sequence[Running], load: Load) -> dict[str, list[Round]]:
-        """Warms everyone up, then gives each its turn, `rounds` times."""
+    def measure(
+        self, running: Sequence[Running], load: Load, turn: Callable[[Running, Load], Round] | None = None
+    ) -> dict[str, list[Round]]:
+        """Warms everyone up, then gives each its turn (or what stands for one), `rounds` times."""
+        turn = turn or self.turn
         for each in running:
             self.warm_up(each, load)
         turns: dict[str, list[Round]] = {each.name: [] for each in running}
         for number in range(self.rounds):
             for each in running:
-                turns[each.name].append(self.turn(each, load))
+                turns[each.name].append(turn(each, load))
             self.say(f"round {number + 1} of {self.rounds}: " + _in_short({name: t[-1] for name, t in turns.items()}))
         return turns
 
@@ -126,16 +138,27 @@ class Bench:
         found.require_clean(running.name)
         return Round(spent_ns / 1000 / found.requests, found)
 
+    def hits(self, origin: Running, running: Running, load: Load) -> Round:
+        """One run in which the origin may not be asked once: no figure is a hit's that is not."""
+        before = requests_seen(origin.port)
+        turn = self.turn(running, load)
+        if asked := requests_seen(origin.port) - before:
+            raise BenchmarkError(f"{running.name}: asked the origin {asked} times for what it should have stored")
+        return turn
+
     def warm_up(self, running: Running, load: Load) -> None:
         """Requests that nobody counts."""
-        self.turn(running, Load(load.requests_file, load.connections, WARM_UP_COUNT, body_bytes=load.body_bytes))
+        self.turn(running, replace(load, count=min(load.count or WARM_UP_COUNT, WARM_UP_COUNT), seconds=0.0, rate=0.0))
 
     def _start(self, stack: ExitStack, peer: Peer, name: str, cores: Sequence[int], origin_port: int) -> Running:
         directory = self.directory / "run" / name
-        directory.mkdir(parents=True, exist_ok=True)
-        setting = Setting(directory, free_port(), origin_port, self.tools, self.countries, peer.workers)
+        shutil.rmtree(directory, ignore_errors=True)  # what an earlier run has stored and logged
+        directory.mkdir(parents=True)
+        setting = Setting(directory, free_port(), origin_port, self.tools, self.countries, peer.workers, free_port())
         process = stack.enter_context(Process(name, peer.prepare(setting), directory, cores))
-        return Running(peer, process, setting.port, process.await_answer(setting.port))
+        ready_s = process.await_answer(setting.port)
+        peer.settle(process.pid)
+        return Running(peer, process, setting.port, ready_s, setting.admin_port)
 
 
 def _in_short(last: Mapping[str, Round]) -> str:

@@ -11,13 +11,14 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.histogram import Histogram
 from benchmarks.process import HOST
 
-RUN_S_MAX = 120.0
+RUN_S_MAX = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """What to send. With a `rate` (requests a second) the loop is open: latency counts from when a request was due.
 
+    `numbers`: so many targets; the ######## of each request become 0, 1, 2 …, or with `shuffle` any of them.
     `spin`: never sleep, so that nobody pays for waking us; others on the core are let through by sched_yield(2).
     """
 
@@ -30,6 +31,8 @@ class Load:
     seed: int = 1
     status: int = 200
     body_bytes: int = -1
+    numbers: int = 0
+    shuffle: bool = False
     spin: bool = False
 
     def arguments(self) -> list[str]:
@@ -40,6 +43,8 @@ class Load:
             options += ["--count", self.count]
         if self.seconds:
             options += ["--seconds", self.seconds]
+        if self.numbers:
+            options += ["--numbers", self.numbers, "--shuffle", int(self.shuffle), "--seed", self.seed]
         if self.spin:
             options += ["--spin", 1]
         if self.rate:

@@ -19,8 +19,15 @@ TOKEN_POOL = 10_000
 TARGET_POOL = 1_000
 LIFETIME_S = 7 * 24 * 3600
 BODY_BYTES = 1024
-PAGE = b"<!doctype html><title>Checkout</title><p>".ljust(BODY_BYTES - 5, b"x") + b"</p>\n"
 _BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+
+
+def page(body_bytes: int) -> bytes:
+    """A page of that size."""
+    return b"<!doctype html><title>Checkout</title><p>".ljust(body_bytes - 5, b"x") + b"</p>\n"
+
+
+PAGE = page(BODY_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

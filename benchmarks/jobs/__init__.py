@@ -3,12 +3,19 @@
 from collections.abc import Callable
 
 from benchmarks.harness import Bench
-from benchmarks.jobs import answer, bigbody, idle, latency, proxy, scale
+from benchmarks.jobs import answer, bigbody, cached, disk, herd, hit, idle, large, latency, objects, proxy, purge, scale
 from benchmarks.report import JobReport
 
 JOBS: dict[str, Callable[[Bench], JobReport]] = {
     "proxy": proxy.run,
     "answer": answer.run,
+    "hit": hit.run,
+    "cached": cached.run,
+    "disk": disk.run,
+    "large": large.run,
+    "herd": herd.run,
+    "purge": purge.run,
+    "objects": objects.run,
     "latency": latency.run,
     "idle": idle.run,
     "scale": scale.run,

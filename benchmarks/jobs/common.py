@@ -9,6 +9,9 @@ from benchmarks.peers import Peer
 from benchmarks.report import JobReport
 from benchmarks.traffic import Visitor
 
+NUMBERED = "/objects/"
+NUMBER_DIGITS = 8  # as many # as tools/loadgen.c writes over
+
 
 def report_for(bench: Bench, job: str, title: str, peers: Sequence[Peer]) -> JobReport:
     """An empty report that names who takes part and who cannot."""
@@ -27,6 +30,18 @@ def answer_load(bench: Bench, visitors: Sequence[Visitor], count: int) -> Load:
     """The requests of the answer job: each visitor in turn."""
     path = write_requests(bench.directory / "answer.requests", traffic.answer_requests(visitors))
     return Load(path, body_bytes=traffic.BODY_BYTES, count=count)
+
+
+def numbered_load(bench: Bench, numbers: int, body_bytes: int, count: int = 0) -> Load:
+    """Requests of clients that say little, for so many different objects."""
+    request = f"GET {NUMBERED}{'#' * NUMBER_DIGITS} HTTP/1.1\r\nHost: {traffic.HOST}\r\n\r\n".encode()
+    path = write_requests(bench.directory / "numbered.requests", [request])
+    return Load(path, count=count or bench.count, body_bytes=body_bytes, numbers=numbers)
+
+
+def numbered_target(number: int) -> str:
+    """One of those objects."""
+    return f"{NUMBERED}{number:0{NUMBER_DIGITS}}"
 
 
 def add_cpu(report: JobReport, turns: Mapping[str, Sequence[Round]]) -> None:

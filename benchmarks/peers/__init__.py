@@ -28,13 +28,14 @@ class Setting:
     tools: Path
     countries: CountryTable
     workers: int
+    admin_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
     """`missing` gives the reason why it cannot run here, or None; `prepare` writes its files and gives its command.
 
-    `workers` are its processes or threads, a core for each.
+    `workers` are its processes or threads, a core for each. `settle` gets the root of its tree once it answers.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Peer:
     version: Callable[[], str]
     prepare: Callable[[Setting], Command]
     workers: int = 1
+    settle: Callable[[int], None] = lambda root: None
 
 
 def fill(template: str, **values: object) -> str:

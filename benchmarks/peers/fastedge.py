@@ -3,6 +3,8 @@
 import importlib.util
 import sys
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks import traffic
@@ -11,8 +13,12 @@ from benchmarks.peers import Peer, Setting, fill
 from benchmarks.process import HOST, Command
 
 ROOT = Path(__file__).parents[2]
-POLICY = ROOT / "benchmarks" / "policies" / "answer.py"
+POLICIES = ROOT / "benchmarks" / "policies"
 SECRET_VARIABLE = "BENCHMARK_SHOP_KEY"
+TOKEN_VARIABLE = "BENCHMARK_ADMIN_TOKEN"
+ADMIN_TOKEN = "benchmark-admin-token"
+MEMORY_MB = 256
+DISK = 'disk_path = "cache"\ndisk_mb = 4096'
 
 
 def _missing() -> str | None:
@@ -44,9 +50,16 @@ def _prepare_bulk(setting: Setting) -> Command:
     return _prepare(setting, text.replace("[server]\n", "[server]\nrequest_body_mb_max = 65536\n"), {})
 
 
-def _prepare_answer(setting: Setting) -> Command:
+def _prepare_cache(setting: Setting, memory_mb: int = MEMORY_MB, disk: str = "") -> Command:
+    values = {"memory_mb": memory_mb, "disk": disk, "admin_port": setting.admin_port, "token_variable": TOKEN_VARIABLE}
+    text = fill("fastedge_cache.toml", **_addresses(setting), **values)
+    return _prepare(setting, text, {TOKEN_VARIABLE: ADMIN_TOKEN})
+
+
+def _prepare_answer(setting: Setting, policy: str) -> Command:
     (setting.directory / "country.bin").write_bytes(_compiled_countries(setting))
-    text = fill("fastedge_answer.toml", **_addresses(setting), policy=POLICY, secret_variable=SECRET_VARIABLE)
+    values = {"policy": POLICIES / policy, "secret_variable": SECRET_VARIABLE}
+    text = fill("fastedge_answer.toml", **_addresses(setting), **values)
     return _prepare(setting, text, {SECRET_VARIABLE: traffic.SECRET})
 
 
@@ -69,4 +82,10 @@ def _compiled_countries(setting: Setting) -> bytes:
 
 FASTEDGE = Peer("fastedge", _missing, _version, _prepare_proxy)
 FASTEDGE_BULK = Peer("fastedge", _missing, _version, _prepare_bulk)
-FASTEDGE_ANSWER = Peer("fastedge", _missing, _version, _prepare_answer)
+FASTEDGE_ANSWER = Peer("fastedge", _missing, _version, partial(_prepare_answer, policy="answer.py"))
+FASTEDGE_CACHED = replace(FASTEDGE_ANSWER, prepare=partial(_prepare_answer, policy="cached.py"))
+FASTEDGE_CACHE = Peer("fastedge", _missing, _version, _prepare_cache)
+# A tier of memory that holds a dozen pages of 64 KB: the other thousand come from the disk's.
+FASTEDGE_DISK = replace(FASTEDGE_CACHE, prepare=partial(_prepare_cache, memory_mb=1, disk=DISK))
+FASTEDGE_TIERS = replace(FASTEDGE_CACHE, prepare=partial(_prepare_cache, disk=DISK))
+FASTEDGE_CACHE_LARGE = replace(FASTEDGE_CACHE, prepare=partial(_prepare_cache, memory_mb=4096))

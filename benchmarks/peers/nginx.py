@@ -1,17 +1,28 @@
-"""nginx: as a proxy, and with LuaJIT for the answer job (FFI to libcrypto, cjson, geo, split_clients).
+"""nginx: as a proxy, as a cache, and with LuaJIT for the answer and cached jobs (FFI to libcrypto, cjson, geo,
+split_clients).
 
-Two answers stand in the comparison: one verifies each token, as lua-resty-jwt does, and one remembers verified tokens.
+Two gates stand in the comparison: one verifies each token, as lua-resty-jwt does, and one remembers verified tokens.
 """
 
+import os
 import re
+import signal
 import subprocess
+import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks import traffic
+from benchmarks.cpu import process_tree
 from benchmarks.peers import CONNECTIONS_MAX, Peer, Setting, fill, find_program, first_line
-from benchmarks.process import HOST, Command
+from benchmarks.process import HOST, STOP_S_MAX, Command
 
 MODULES = ("ndk_http_module.so", "ngx_http_lua_module.so")
+# The faster for each: small pages are read and written with their heads; of large ones the kernel sends the files. With
+# tcp_nopush, what is left of a page of 64 KB waits for the client's acknowledgement: 40 ms.
+SMALL_PAGES = "sendfile off;"
+LARGE_PAGES = "sendfile on;"
 _CJSON = ("/usr/lib/*/lua/5.1/cjson.so", "/usr/local/lib/lua/5.1/cjson.so", "/usr/lib/lua/5.1/cjson.so")
 
 
@@ -34,11 +45,32 @@ def _version() -> str:
 
 
 def _prepare_proxy(setting: Setting) -> Command:
-    job = fill("nginx_proxy.conf", host=HOST, port=setting.port, origin_port=setting.origin_port)
-    return _prepare(setting, job, "")
+    return _prepare(setting, _origin(setting) + _server("nginx_proxy.conf", setting), "")
+
+
+def _prepare_cache(setting: Setting, sending: str) -> Command:
+    store = fill("nginx_store.conf", sending=sending)
+    return _prepare(setting, _origin(setting) + store + _server("nginx_cache.conf", setting), "")
 
 
 def _prepare_answer(setting: Setting, remember: bool) -> Command:
+    return _prepare_gate(setting, _server("nginx_answer.conf", setting, remember))
+
+
+def _prepare_cached(setting: Setting, remember: bool) -> Command:
+    store = fill("nginx_store.conf", sending=SMALL_PAGES)
+    return _prepare_gate(setting, _origin(setting) + store + _server("nginx_cached.conf", setting, remember))
+
+
+def _origin(setting: Setting) -> str:
+    return fill("nginx_origin.conf", host=HOST, origin_port=setting.origin_port)
+
+
+def _server(template: str, setting: Setting, remember: bool = False) -> str:
+    return fill(template, host=HOST, port=setting.port, remember="true" if remember else "false")
+
+
+def _prepare_gate(setting: Setting, job: str) -> Command:
     lines = (f"{block} {country};\n" for block, country in setting.countries.blocks())
     (setting.directory / "countries.conf").write_text("".join(lines))
     (setting.directory / "page.html").write_bytes(traffic.PAGE)
@@ -50,8 +82,8 @@ def _prepare_answer(setting: Setting, remember: bool) -> Command:
         libcrypto=_libcrypto(),
     )
     (setting.directory / "gate.lua").write_text(gate)
-    job = fill("nginx_answer.conf", host=HOST, port=setting.port, remember="true" if remember else "false")
-    return _prepare(setting, job, "\n".join(f"load_module {_modules_directory() / name};" for name in MODULES))
+    modules = "\n".join(f"load_module {_modules_directory() / name};" for name in MODULES)
+    return _prepare(setting, fill("nginx_gate.conf") + job, modules)
 
 
 def _prepare(setting: Setting, job: str, modules: str) -> Command:
@@ -59,6 +91,20 @@ def _prepare(setting: Setting, job: str, modules: str) -> Command:
     main = fill("nginx.conf", workers=setting.workers, connections_max=CONNECTIONS_MAX, modules=modules, job="job.conf")
     (setting.directory / "nginx.conf").write_text(main)
     return Command((_program(), "-p", f"{setting.directory}/", "-c", "nginx.conf", "-e", "error.log"), {})
+
+
+def _dismiss_loader(root: int) -> None:
+    """A cache's loader would end by itself a minute after the start, and void the turn in which it does."""
+    for pid in process_tree(root):
+        if b"cache loader" in (Path("/proc") / str(pid) / "cmdline").read_bytes():
+            os.kill(pid, signal.SIGTERM)
+            _await_end(root, pid)
+
+
+def _await_end(root: int, pid: int) -> None:
+    deadline = time.monotonic() + STOP_S_MAX
+    while pid in process_tree(root) and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 def _program() -> str:
@@ -78,6 +124,10 @@ def _libcrypto() -> str:
     return found[0] if found else "crypto"
 
 
-NGINX = Peer("nginx", _missing, _version, _prepare_proxy)
-NGINX_LUA = Peer("nginx-lua", _missing_lua, _version, lambda setting: _prepare_answer(setting, False))
-NGINX_LUA_CACHE = Peer("nginx-lua-cache", _missing_lua, _version, lambda setting: _prepare_answer(setting, True))
+NGINX = Peer("nginx", _missing, _version, _prepare_proxy, settle=_dismiss_loader)
+NGINX_CACHE = replace(NGINX, prepare=partial(_prepare_cache, sending=SMALL_PAGES))
+NGINX_CACHE_LARGE = replace(NGINX, prepare=partial(_prepare_cache, sending=LARGE_PAGES))
+NGINX_LUA = Peer("nginx-lua", _missing_lua, _version, partial(_prepare_answer, remember=False), settle=_dismiss_loader)
+NGINX_LUA_CACHED = replace(NGINX_LUA, prepare=partial(_prepare_cached, remember=False))
+NGINX_LUA_CACHE = replace(NGINX_LUA, name="nginx-lua-cache", prepare=partial(_prepare_answer, remember=True))
+NGINX_LUA_CACHE_CACHED = replace(NGINX_LUA_CACHE, prepare=partial(_prepare_cached, remember=True))

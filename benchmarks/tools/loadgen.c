@@ -5,8 +5,10 @@
  *
  *   loadgen --connect HOST:PORT --requests FILE [--connections 64] (--count N | --seconds S)
  *           [--rate R [--arrival poisson|uniform] [--seed N]] [--spin 1] [--status 200] [--body N]
+ *           [--numbers N [--shuffle 1]]
  *
  * --spin never sleeps: whoever sends to a sleeper pays for waking it, which on a virtual machine is more than the send.
+ * --numbers writes 0 to N - 1, in turn or by chance, over the first ######## of each request: millions of targets.
  * FILE holds rendered requests, each behind its length as 4 little-endian bytes, and is gone through in a circle.
  * Prints one JSON object; times are in microseconds. */
 #define _GNU_SOURCE
@@ -30,17 +32,17 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 16384, EVENTS_MAX = 256, RECEIVE_BYTES = 65536 };
+enum { CONNECTIONS_MAX = 16384, EVENTS_MAX = 256, RECEIVE_BYTES = 65536, NUMBER_DIGITS = 8 };
 static const int64_t SECOND_NS = 1000000000, SILENCE_NS_MAX = 10 * SECOND_NS;
 
-typedef struct { const char *bytes; size_t length; } Rendered;
+typedef struct { char *bytes, *number; size_t length; } Rendered;
 typedef struct { int fd; int busy; int64_t due_ns; Answer answer; } Connection;
 
 static struct {
     struct sockaddr_in address;
     const char *requests_file;
-    int connections, status, poisson, spin;
-    int64_t count, body_bytes;
+    int connections, status, poisson, spin, shuffle;
+    int64_t count, body_bytes, numbers;
     double seconds, rate;
     uint64_t seed;
 } options = {.connections = 64, .status = 200, .poisson = 1, .body_bytes = -1, .seed = 1};
@@ -80,7 +82,9 @@ static void read_requests(void) {
         if (size - at < 4) refuse("the file of requests ends within a length");
         memcpy(&length, bytes + at, 4);
         if (!length || length > size - at - 4) refuse("the file of requests ends within a request");
-        requests[request_count++] = (Rendered){bytes + at + 4, length};
+        char *number = options.numbers ? memmem(bytes + at + 4, length, "########", NUMBER_DIGITS) : NULL;
+        if (options.numbers && !number) refuse("a request has no ######## for its number");
+        requests[request_count++] = (Rendered){bytes + at + 4, number, length};
         at += 4 + length;
     }
 }
@@ -96,6 +100,11 @@ static double random_unit(void) {
 static void plan_next_arrival(void) {
     double gap = (double)SECOND_NS / options.rate;
     next_due_ns += (int64_t)(options.poisson ? -log(random_unit()) * gap : gap);
+}
+
+static void write_number(char *digits) {
+    int64_t number = (options.shuffle ? (int64_t)(random_unit() * (double)options.numbers) : issued) % options.numbers;
+    for (int i = NUMBER_DIGITS; i-- > 0; number /= 10) digits[i] = (char)('0' + number % 10);
 }
 
 /* ---- connections ---- */
@@ -153,9 +162,10 @@ static void issue(int index, int64_t due_ns) {
     connection->due_ns = due_ns;
     answer_begin(&connection->answer);
     busy_count++;
-    issued++;
     Rendered request = requests[request_next];
     request_next = request_next + 1 == request_count ? 0 : request_next + 1;
+    if (request.number) write_number(request.number);
+    issued++;
     if (send_all(connection->fd, request)) fail(index);
 }
 
@@ -290,6 +300,8 @@ static void parse_option(const char *name, const char *value) {
     else if (!strcmp(name, "--rate")) options.rate = atof(value);
     else if (!strcmp(name, "--arrival")) options.poisson = strcmp(value, "uniform") != 0;
     else if (!strcmp(name, "--seed")) options.seed = strtoul(value, NULL, 10) | 1;
+    else if (!strcmp(name, "--numbers")) options.numbers = atol(value);
+    else if (!strcmp(name, "--shuffle")) options.shuffle = atoi(value);
     else if (!strcmp(name, "--spin")) options.spin = atoi(value);
     else if (!strcmp(name, "--status")) options.status = atoi(value);
     else if (!strcmp(name, "--body")) options.body_bytes = atol(value);
@@ -303,6 +315,7 @@ int main(int argc, char **argv) {
     }
     if (!options.address.sin_port || !options.requests_file) refuse("--connect and --requests are needed");
     if (options.count <= 0 && options.seconds <= 0) refuse("--count or --seconds is needed");
+    if (options.numbers < 0 || options.numbers > 100000000) refuse("--numbers is out of range");
     if (options.connections < 1 || options.connections > CONNECTIONS_MAX) refuse("--connections is out of range");
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);

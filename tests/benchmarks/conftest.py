@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import tools
+from benchmarks.harness import Bench
 from benchmarks.load import Load, LoadResult, run_load, write_requests
 from benchmarks.process import HOST, Command, Cores, Process, free_port
 
@@ -20,6 +21,14 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n"
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the compiled tools are."""
     return tmp_path_factory.mktemp("tools")
+
+
+@pytest.fixture
+def bench(built: Path, tmp_path: Path) -> Bench:
+    """Two short rounds."""
+    few = Bench(tmp_path, rounds=2, count=2000, seconds=0.3, body_mb=8, idle_connections=50, objects=2000)
+    few.say = lambda _: None
+    return few
 
 
 @pytest.fixture
@@ -44,8 +53,9 @@ def send(built: Path, tmp_path: Path) -> Callable[..., LoadResult]:
     """Runs the load generator against a port with the given options of Load."""
     requests = write_requests(tmp_path / "requests", [REQUEST, REQUEST.replace(b"GET /", b"GET /other")])
 
-    def run(port: int, **how: float | str) -> LoadResult:
-        return run_load(tools.build("loadgen", built), port, Load(requests, **how), CORES.load)  # type: ignore[arg-type]
+    def run(port: int, requests_file: Path = requests, **how: float | str) -> LoadResult:
+        load = Load(requests_file, **how)  # type: ignore[arg-type]
+        return run_load(tools.build("loadgen", built), port, load, CORES.load)
 
     return run
 

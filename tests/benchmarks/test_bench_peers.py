@@ -9,8 +9,21 @@ import pytest
 from benchmarks import traffic
 from benchmarks.countries import CountryTable, make_countries
 from benchmarks.peers import Peer, Setting
-from benchmarks.peers.fastedge import FASTEDGE, FASTEDGE_ANSWER, FASTEDGE_BULK, POLICY, SECRET_VARIABLE
-from fastedge import Context, Pipeline, Request
+from benchmarks.peers.fastedge import (
+    ADMIN_TOKEN,
+    FASTEDGE,
+    FASTEDGE_ANSWER,
+    FASTEDGE_BULK,
+    FASTEDGE_CACHE,
+    FASTEDGE_CACHE_LARGE,
+    FASTEDGE_CACHED,
+    FASTEDGE_DISK,
+    FASTEDGE_TIERS,
+    POLICIES,
+    SECRET_VARIABLE,
+    TOKEN_VARIABLE,
+)
+from fastedge import Context, Pipeline, Request, Response
 from fastedge.config import Sources
 from fastedge.config import load as load_config
 from fastedge.geo import load
@@ -27,7 +40,7 @@ def setting(tmp_path: Path, countries: CountryTable) -> Setting:
 
 
 def test_policy_answers_the_page_of_all_peers() -> None:
-    policy = runpy.run_path(str(POLICY))
+    policy = runpy.run_path(str(POLICIES / "answer.py"))
     assert policy["PAGE"] == traffic.PAGE
     assert isinstance(policy["pipeline"], Pipeline)
 
@@ -37,7 +50,7 @@ def test_answer_stage_adds_country_and_bucket(countries: CountryTable, setting: 
     table = load((setting.directory / "country.bin").read_bytes())
     ctx = Context(now=time.time(), client="66.1.2.3", geo=table)
     ctx.variants["checkout"] = "b"
-    response = runpy.run_path(str(POLICY))["Answer"]().on_request(Request(), ctx)
+    response = runpy.run_path(str(POLICIES / "answer.py"))["Answer"]().on_request(Request(), ctx)
     assert (response.status, response.body) == (200, traffic.PAGE)
     assert response.headers["x-country"] == countries.lookup("66.1.2.3") != ""
     assert response.headers["x-bucket"] == "b"
@@ -56,7 +69,44 @@ def test_secret_comes_by_the_environment_and_stands_in_no_file(setting: Setting)
     assert all(traffic.SECRET.encode() not in path.read_bytes() for path in setting.directory.iterdir())
 
 
-@pytest.mark.parametrize("peer", [FASTEDGE, FASTEDGE_ANSWER, FASTEDGE_BULK], ids=["proxy", "answer", "bulk"])
+def test_cached_policy_marks_the_page_with_country_and_bucket(countries: CountryTable, setting: Setting) -> None:
+    FASTEDGE_CACHED.prepare(setting)
+    table = load((setting.directory / "country.bin").read_bytes())
+    ctx = Context(now=time.time(), client="66.1.2.3", geo=table)
+    response = Response(200)
+    mark = runpy.run_path(str(POLICIES / "cached.py"))["Mark"]()
+    mark.on_response(Request(), response, ctx)
+    assert response.headers["x-bucket"] == ""  # refused before there was one
+    ctx.variants["checkout"] = "b"
+    mark.on_response(Request(), response, ctx)
+    assert response.headers["x-country"] == countries.lookup("66.1.2.3") != ""
+    assert response.headers["x-bucket"] == "b"
+
+
+@pytest.mark.parametrize(
+    ("peer", "memory_mb", "has_disk"),
+    [
+        (FASTEDGE_CACHE, 256, False),
+        (FASTEDGE_DISK, 1, True),
+        (FASTEDGE_TIERS, 256, True),
+        (FASTEDGE_CACHE_LARGE, 4096, False),
+    ],
+    ids=["cache", "disk", "tiers", "large"],
+)
+def test_cache_has_the_tiers_of_its_job(setting: Setting, peer: Peer, memory_mb: int, has_disk: bool) -> None:
+    environment = peer.prepare(setting).environment
+    config = load_config(Sources.read(setting.directory / "edge.toml", environment))
+    assert (config.cache.memory_mb, config.cache.disk_path is not None) == (memory_mb, has_disk)
+    assert config.admin is not None
+    assert config.admin.token_env == TOKEN_VARIABLE
+    assert environment[TOKEN_VARIABLE] == ADMIN_TOKEN
+
+
+@pytest.mark.parametrize(
+    "peer",
+    [FASTEDGE, FASTEDGE_ANSWER, FASTEDGE_BULK, FASTEDGE_CACHE, FASTEDGE_CACHED],
+    ids=["proxy", "answer", "bulk", "cache", "cached"],
+)
 def test_edge_file_is_what_fastedge_reads(setting: Setting, peer: Peer) -> None:
     environment = peer.prepare(setting).environment
     config = load_config(Sources.read(setting.directory / "edge.toml", environment))

@@ -20,12 +20,6 @@ from benchmarks.process import Command, Cores, Process, free_port
 from benchmarks.traffic import Visitor
 
 
-@pytest.fixture
-def bench(built: Path, tmp_path: Path) -> Bench:
-    """Two short rounds."""
-    return Bench(tmp_path, rounds=2, count=2000, seconds=0.3, body_mb=8, idle_connections=50, say=lambda _: None)
-
-
 def absent(peer: Peer) -> pytest.MarkDecorator:
     return pytest.mark.skipif(peer.missing() is not None, reason=peer.missing() or "")
 

@@ -1,13 +1,14 @@
 """The load generator counts what was answered, believes nothing, and does not omit what it could not send in time."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.histogram import bucket_index
-from benchmarks.load import LoadResult
+from benchmarks.load import LoadResult, write_requests
 
 
 class Server(Protocol):
@@ -100,6 +101,35 @@ def test_broken_answer_is_an_error(scripted: Start, send: Send, script: list[byt
     assert (found.requests, found.errors) == (0, 3)
     with pytest.raises(BenchmarkError, match="3 errors"):
         found.require_clean("scripted")
+
+
+def test_numbers_are_written_over_the_requests(scripted: Start, send: Send, tmp_path: Path) -> None:
+    numbered = write_requests(
+        tmp_path / "numbered", [b"GET /a/######## HTTP/1.1\r\n\r\n", b"GET /b/######## HTTP/1.1\r\n\r\n"]
+    )
+    server = scripted([OK])
+    send(server.port, requests_file=numbered, count=5, connections=1, numbers=3).require_clean("scripted")
+    assert [line.split()[1].decode() for line in server.requests] == [
+        "/a/00000000",
+        "/b/00000001",
+        "/a/00000002",
+        "/b/00000000",
+        "/a/00000001",
+    ]
+
+
+def test_shuffled_numbers_reach_them_all(scripted: Start, send: Send, tmp_path: Path) -> None:
+    numbered = write_requests(tmp_path / "numbered", [b"GET /######## HTTP/1.1\r\n\r\n"])
+    server = scripted([OK])
+    send(server.port, requests_file=numbered, count=300, connections=1, numbers=10, shuffle=True)
+    targets = [line.split()[1] for line in server.requests]
+    assert set(targets) == {b"/%08d" % number for number in range(10)}
+    assert targets[:10] != sorted(targets[:10])
+
+
+def test_request_without_room_for_its_number_is_refused(floor: Callable[..., int], send: Send) -> None:
+    with pytest.raises(BenchmarkError, match="has no ########"):
+        send(floor(), count=1, numbers=3)
 
 
 def test_open_loop_keeps_its_rate(floor: Callable[..., int], send: Send) -> None:

@@ -1,4 +1,4 @@
--- The answer job in nginx: verify a bearer token (HS256), then give the page. geo and split_clients do the rest.
+-- The answer job in nginx: verify a bearer token (HS256), then give the page or let it come from the cache. geo and split_clients do the rest.
 -- libcrypto is called through LuaJIT's FFI with one HMAC context, keyed once; claims are read by cjson.
 local base64 = require "ngx.base64"
 local cjson = require "cjson.safe"
@@ -69,7 +69,7 @@ end
 
 local gate = {}
 
-function gate.answer(remember)
+function gate.check(remember)
     local authorization = ngx.var.http_authorization
     local claims
     if authorization and sub(authorization, 1, 7) == "Bearer " then
@@ -79,6 +79,10 @@ function gate.answer(remember)
         ngx.header["WWW-Authenticate"] = 'Bearer realm="shop"'
         return ngx.exit(401)
     end
+end
+
+function gate.answer(remember)
+    gate.check(remember)
     ngx.header.content_length = #PAGE
     ngx.print(PAGE)
 end

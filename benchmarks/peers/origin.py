@@ -1,0 +1,32 @@
+"""The origin of the cache's jobs (benchmarks/origin.py), and how often it was asked."""
+
+import http.client
+import sys
+from pathlib import Path
+
+from benchmarks.peers import Peer, Setting
+from benchmarks.process import HOST, Command
+from benchmarks.traffic import BODY_BYTES
+
+ROOT = Path(__file__).parents[2]
+
+
+def counting_origin(body_bytes: int = BODY_BYTES, tags: int = 0, delay_ms: int = 0) -> Peer:
+    """An origin whose pages may be stored for an hour; its options are those of benchmarks/origin.py."""
+
+    def prepare(setting: Setting) -> Command:
+        options = ("--body", str(body_bytes), "--tags", str(tags), "--delay-ms", str(delay_ms))
+        argv = (sys.executable, "-m", "benchmarks.origin", str(setting.port), *options)
+        return Command(argv, {"PYTHONPATH": str(ROOT)})
+
+    return Peer("origin", lambda: None, lambda: "counts its requests", prepare)
+
+
+def requests_seen(port: int) -> int:
+    """How often the origin on `port` was asked for a page."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=10)
+    try:
+        connection.request("GET", "/requests")
+        return int(connection.getresponse().read())
+    finally:
+        connection.close()
