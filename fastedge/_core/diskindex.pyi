@@ -22,7 +22,8 @@ class Abandoned(NamedTuple):
     was: int
 
 def mapping_bytes(slots: int) -> int: ...
-def initialise(buffer: memoryview | bytearray, bytes_max: int, stamp: int = 1) -> None: ...
+def initialise(buffer: object, bytes_max: int, stamp: int = 1) -> None: ...
+
 @final
 class DiskIndex:
     owner: int

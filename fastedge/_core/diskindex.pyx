@@ -159,7 +159,7 @@ cdef class DiskIndex:
     def grow(self, Py_ssize_t position, uint64_t stamp, uint64_t size):
         """So many bytes of the body are in the file."""
         cdef Slot* slot = self._own(position, stamp)
-        if slot is not NULL and slot.state < PLACING:
+        if slot is not NULL and FETCHING <= slot.state < PLACING:
             fe_store(&slot.bytes, size)
 
     def watch(self, Py_ssize_t position, uint64_t stamp):
@@ -174,7 +174,7 @@ cdef class DiskIndex:
     def place(self, Py_ssize_t position, uint64_t stamp, uint64_t vary, uint64_t size):
         """Counts what is about to be renamed into place. False where it would go beyond `bytes_max`: evict first."""
         cdef Slot* slot = self._own(position, stamp)
-        if slot is NULL:
+        if slot is NULL or not FETCHING <= slot.state < PLACING:
             return False
         if fe_add(&self.header.bytes_used, size) + size > self.header.bytes_max:
             fe_add(&self.header.bytes_used, -size)

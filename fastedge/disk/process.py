@@ -1,4 +1,4 @@
-"""Who a process is, so that nobody is taken for its predecessor of the same number; and which boot of the host this is."""
+"""Who a process is, so that none is taken for its predecessor of the same number; and which boot of the host it is."""
 
 import os
 from pathlib import Path

@@ -51,6 +51,7 @@ cdef enum:
 
 cdef Py_ssize_t READ = disk_read_bytes
 cdef Py_ssize_t WINDOW = disk_window_bytes
+globals().update(RECORD_HEAD_BYTES=RECORD_HEAD_BYTES)
 cdef double AHEAD_S = 5.0   # how far a record's moment may be ahead of a clock that is not quite right
 
 
@@ -61,8 +62,9 @@ class DamagedRecord(Exception):
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def record_start(Stored stored not None, uint64_t stamp, uint64_t boot):
-    """The bytes of a new record up to its body, and how long each meta block is: the first one is not complete."""
+def record_start(Stored stored not None, uint64_t stamp, uint64_t boot, tuple body=None):
+    """The bytes of a new record up to its body, and how long each meta block is; `body` is the checksum of a body that is
+    complete already."""
     cdef RecordHead head
     cdef Hash128 check
     cdef Py_ssize_t block_bytes = _meta_bytes(stored) + BLOCK_SPARE + BLOCK_GRAIN - 1
@@ -74,7 +76,7 @@ def record_start(Stored stored not None, uint64_t stamp, uint64_t boot):
     head.layout, head.block_bytes, head.stamp, head.high, head.low = LAYOUT, block_bytes, stamp, stored.high, stored.low
     check = checksum(&head, sizeof(head) - sizeof(head.checksum))
     head.checksum = check.low
-    block = record_block(stored, block_bytes, 1, boot, None)
+    block = record_block(stored, block_bytes, 1, boot, body)
     return (<char*> &head)[:sizeof(head)] + block.ljust(2 * block_bytes, b"\0"), block_bytes
 
 
@@ -447,7 +449,10 @@ cdef bint _is_whole(const Meta* meta, Py_ssize_t block_bytes) noexcept nogil:
     cdef Hash128 check
     if meta.vary_bytes != NO_VARY:
         texts += meta.vary_bytes
-    if sizeof(Meta) + texts > <uint64_t> block_bytes:
+    if (
+        sizeof(Meta) + texts > <uint64_t> block_bytes or meta.names_bytes % 8
+        or <uint64_t> meta.url_at + meta.url_size > meta.key_bytes
+    ):
         return False
     check = checksum(<const char*> meta + 16, sizeof(Meta) + texts - 16)
     return check.high == meta.check_high and check.low == meta.check_low
