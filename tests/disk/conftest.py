@@ -17,7 +17,7 @@ def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
         return made[-1].scanned()
 
     yield make
-    for desk in made:
+    for desk in reversed(made):
         if not desk.loop.is_closed():
             desk.close()
 

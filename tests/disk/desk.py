@@ -40,16 +40,16 @@ def facts_of(stored: Stored) -> dict[str, object]:
 
 
 class Desk:
-    """One worker's."""
+    """One worker's. One `beside` another shares its index, and its loop, so that both turn."""
 
-    def __init__(self, directory: Path, disk_mb: int = 64, shared: SharedIndex | None = None, **options: int) -> None:
+    def __init__(self, directory: Path, disk_mb: int = 64, beside: "Desk | None" = None, **options: int) -> None:
         self.directory = directory
         self.warnings: list[str] = []
-        self.loop = uvloop.new_event_loop()
+        self.loop = beside.loop if beside else uvloop.new_event_loop()
         self.failures: list[object] = []
         self.loop.set_exception_handler(lambda loop, context: self.failures.append(context))
-        self.shared = shared or SharedIndex(disk_mb)
-        self.owns = shared is None
+        self.shared = beside.shared if beside else SharedIndex(disk_mb)
+        self.is_first = beside is None
         self.tier = DiskTier(directory, self.shared.buffer, self.loop, self.warnings.append, **options)
 
     def until(self, condition: object, patience_s: float = PATIENCE_S) -> None:
@@ -102,8 +102,8 @@ class Desk:
     def close(self) -> None:
         assert self.tier.close()
         self.loop.run_until_complete(asyncio.sleep(0))
-        self.loop.close()
-        if self.owns:
+        if self.is_first:
+            self.loop.close()
             self.shared.close()
         assert self.failures == []
 
