@@ -150,7 +150,7 @@ class Follow:
         names, index = self._tier.names, self._tier.index
         high, low = self._key
         paths = [names.temporary(high, low, self._taken.stamp)]
-        paths += [names.record(high, low, vary) for vary in index.variants(high, low)]
+        paths += [names.record(high, low, vary) for vary, _ in index.variants(high, low)]
         for path in paths:
             try:
                 record = Record(path, high, low)
@@ -192,5 +192,5 @@ class Follow:
         left = self._tier.index.reclaim(self._taken.position, self._taken.stamp)
         if left is None:
             return []
-        self._tier.records.clear(left)
+        self._tier.records.clear([left])
         return [End.LOST]

@@ -27,7 +27,7 @@ def this_owner() -> int:
 
 def is_alive(owner: int) -> bool:
     """Whether the process that `owner` names still runs."""
-    return owner_of(owner >> _STARTED_BITS) == owner
+    return owner != 0 and owner_of(owner >> _STARTED_BITS) == owner
 
 
 def boot_number() -> int:

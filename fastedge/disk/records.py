@@ -3,10 +3,11 @@ calls none of it."""
 
 import errno
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fastedge._core.diskindex import PLACING, Abandoned, DiskIndex, Taken
+from fastedge._core.diskindex import LEAVING, PLACING, DiskIndex, Left, Taken
 from fastedge._core.store import Stored
 from fastedge.clock import monotonic, now
 from fastedge.disk.body import DiskBody
@@ -14,7 +15,7 @@ from fastedge.disk.complaints import Complaints
 from fastedge.disk.names import Names, disk_bytes
 from fastedge.disk.process import boot_number
 from fastedge.disk.record import DamagedRecord, Record, Verified, vary_hash
-from fastedge.limits import cache_variants_max, disk_evict_batch_max, disk_verified_max, inline_body_bytes_max
+from fastedge.limits import disk_evict_batch_max, disk_verified_max, inline_body_bytes_max
 
 _EVICTIONS_MAX: Final = 1024  # batches for one response
 
@@ -37,11 +38,11 @@ class Records:
         inline_body_bytes_max is a DiskBody."""
         variants = self.index.variants(high, low)
         if not self.index.is_scanned and not variants:
-            variants = [0]
-        loaded = (self._load(high, low, vary, key) for vary in variants[:cache_variants_max])
+            variants = [(0, 0)]
+        loaded = (self._load(high, low, *variant, key) for variant in variants)
         return [stored for stored in loaded if stored is not None]
 
-    def _load(self, high: int, low: int, vary: int, key: bytes) -> Stored | None:
+    def _load(self, high: int, low: int, vary: int, stamp: int, key: bytes) -> Stored | None:
         path = self.names.record(high, low, vary)
         try:
             record = Record(path, high, low)
@@ -49,9 +50,9 @@ class Records:
                 return None
             record.verify(self.verified)
         except FileNotFoundError:
-            self.index.forget(high, low, vary)
+            self.remove(high, low, vary, stamp)
         except DamagedRecord as damage:
-            self.damaged(high, low, vary, damage)
+            self.damaged(high, low, vary, damage, stamp)
         except OSError as error:
             self.complaints.failed(error)
         else:
@@ -71,12 +72,13 @@ class Records:
     def place(self, taken: Taken, high: int, low: int, vary: int, size: int) -> bool:
         """Gives a whole temporary file its name, after others have made room for it. False: there is no room."""
         for _ in range(_EVICTIONS_MAX):
-            if self.index.place(taken.position, taken.stamp, vary, disk_bytes(size)):
+            has_room = self.index.place(taken.position, taken.stamp, vary, disk_bytes(size))
+            if has_room:
                 temporary, name = self.names.temporary(high, low, taken.stamp), self.names.record(high, low, vary)
                 os.rename(temporary, name)  # noqa: PTH104 — bytes
                 self.index.ready(taken.position, taken.stamp)
                 return True
-            if not self.evict(disk_bytes(size)):
+            if has_room is None or not self.evict(disk_bytes(size)):
                 return False
         return False
 
@@ -88,7 +90,7 @@ class Records:
             if record.holds(old) and (old.vary != new.vary or not record.freshen(new, self.boot)):
                 self.remove(new.high, new.low, vary)
         except FileNotFoundError:
-            self.index.forget(new.high, new.low, vary)
+            self.remove(new.high, new.low, vary)
         except DamagedRecord as damage:
             self.damaged(new.high, new.low, vary, damage)
         except OSError as error:  # half of a renewal may be written: it is not to be believed
@@ -100,8 +102,7 @@ class Records:
     def evict(self, size: int, count: int = disk_evict_batch_max) -> bool:
         """Deletes a few responses, so that there is room for `size` bytes more. False: there is none to delete."""
         victims = self.index.victims(count, size)
-        for victim in victims:
-            self.delete(self.names.record(*victim))
+        self.clear(victims)
         return bool(victims)
 
     def evict_for(self, error: OSError) -> None:
@@ -109,33 +110,41 @@ class Records:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             self.evict(self.index.bytes_max - self.index.bytes_used + 1)
 
-    def remove(self, high: int, low: int, vary: int) -> None:
-        """Deletes one response."""
-        self.index.forget(high, low, vary)
-        self.delete(self.names.record(high, low, vary))
+    def remove(self, high: int, low: int, vary: int, stamp: int = 0) -> None:
+        """Deletes one response, of this stamp alone if one is given."""
+        left = self.index.retire(high, low, vary, stamp)
+        if left is not None:
+            self.clear([left])
 
-    def damaged(self, high: int, low: int, vary: int, damage: DamagedRecord) -> None:
+    def damaged(self, high: int, low: int, vary: int, damage: DamagedRecord, stamp: int = 0) -> None:
         """Deletes a record that is none, and says so."""
         path = self.names.record(high, low, vary)
         self.index.count_damaged()
         self.complaints.say("damaged", f"cache.disk_path: {os.fsdecode(path)} is damaged, and deleted: {damage}")
-        self.remove(high, low, vary)
+        self.remove(high, low, vary, stamp)
 
     def sweep(self) -> None:
-        """Deletes what dead processes were writing."""
-        for left in self.index.abandoned():
-            self.clear(left)
+        """Sees to what dead processes were at."""
+        self.clear(self.index.abandoned())
 
-    def clear(self, left: Abandoned) -> None:
-        """Deletes the files of one of them; it may have been killed before or after the renaming."""
-        self.delete(self.names.temporary(left.high, left.low, left.stamp))
-        if left.was == PLACING:
-            self.remove(left.high, left.low, left.vary)
+    def clear(self, slots: Iterable[Left]) -> None:
+        """Deletes the files of slots that are this process's, and then frees these: in between, nobody else uses the names.
+        One that was being placed may have its name already; then it is whole."""
+        for left in slots:
+            name = self.names.record(left.high, left.low, left.vary)
+            if left.was == LEAVING:
+                self.delete(name)
+            elif left.was == PLACING and self._is_of(name, left):
+                self.index.ready(left.position, left.stamp)
+            else:
+                self.delete(self.names.temporary(left.high, left.low, left.stamp))
+            self.index.release(left.position, left.stamp)
 
-    def displaced(self) -> None:
-        """Deletes what had to go from the index because its bucket was full."""
-        while self.index.displaced:
-            self.delete(self.names.record(*self.index.displaced.pop()))
+    def _is_of(self, path: bytes, left: Left) -> bool:
+        try:
+            return Record(path, left.high, left.low).stamp == left.stamp
+        except (OSError, DamagedRecord):
+            return False
 
     def delete(self, path: bytes) -> None:
         """A file that may be gone already."""

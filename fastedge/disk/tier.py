@@ -93,8 +93,8 @@ class DiskTier:
     def remove(self, stored: Stored) -> bool:
         """It is not to be used any more. False: not now."""
         high, low, vary = stored.high, stored.low, vary_hash(stored.vary)
-        self.index.forget(high, low, vary)  # at once, for all workers
-        return self.run(lambda: self.records.remove(high, low, vary), self._unless_failed, is_urgent=True)
+        left = self.index.retire(high, low, vary)  # at once, for all workers
+        return left is None or self.run(lambda: self.records.clear([left]), self._unless_failed, is_urgent=True)
 
     def close(self) -> bool:
         """What is being written is lost; what was handed over whole is placed. False: the disk did not answer."""
@@ -143,7 +143,9 @@ class DiskTier:
 
     def _tidy(self) -> None:
         if self.index.displaced:
-            self.run(self.records.displaced, self._unless_failed, is_urgent=True)
+            displaced = self.index.displaced[:]
+            self.index.displaced.clear()
+            self.run(lambda: self.records.clear(displaced), self._unless_failed, is_urgent=True)
 
     def _unless_failed(self, result: object) -> None:
         if isinstance(result, Exception):

@@ -10,10 +10,12 @@ from fastedge._core.diskindex import (
     FILLING,
     FREE,
     GROWING,
+    LEAVING,
     PLACING,
     READY,
     UNSHAREABLE,
     DiskIndex,
+    Left,
     Taken,
     initialise,
     mapping_bytes,
@@ -66,7 +68,7 @@ def test_life_of_a_fetch_that_is_followed(host: Host) -> None:
     assert host.other.watch(*where) == (PLACING, 8192, ME)
     host.me.ready(*where)
     assert host.other.watch(*where)[0] == READY
-    assert host.other.variants(1, 2) == [9]
+    assert host.other.variants(1, 2) == [(9, taken.stamp)]
     assert (host.other.bytes_used, host.other.entries, host.other.stored) == (8192, 1, 1)
 
 
@@ -123,7 +125,7 @@ def test_newer_response_takes_the_place_of_the_older(host: Host) -> None:
     put(host.me, 1, 2, 7, 4096)
     put(host.other, 1, 2, 7, 8192)
     put(host.other, 1, 2, 8, 4096)
-    assert sorted(host.me.variants(1, 2)) == [7, 8]
+    assert sorted(vary for vary, _ in host.me.variants(1, 2)) == [7, 8]
     assert (host.me.bytes_used, host.me.entries) == (12288, 2)
 
 
@@ -138,6 +140,17 @@ def test_bytes_max_is_never_exceeded() -> None:
     assert host.other.bytes_used == 6_000
 
 
+def test_two_of_one_name_do_not_take_it_at_once(host: Host) -> None:
+    first, second, other = host.me.begin(1, 2), host.other.begin(1, 2), host.other.begin(1, 2)
+    assert host.me.place(*first[:2], 7, 4096) is True
+    assert host.other.place(*second[:2], 7, 8192) is None
+    assert host.other.place(*other[:2], 8, 4096) is True
+    host.me.ready(*first[:2])
+    assert host.other.place(*second[:2], 7, 8192) is True
+    host.other.ready(*second[:2])
+    assert host.me.bytes_used == 8192 + 4096
+
+
 def test_hand_passes_by_once_what_was_used() -> None:
     host = Host(slots=2 * SLOTS, bytes_max=20 * 4096)
     for low in range(20):
@@ -146,11 +159,20 @@ def test_hand_passes_by_once_what_was_used() -> None:
         if low % 4 < 2:
             host.me.touch(1, low, 0)
     first = host.me.victims(5, 5 * 4096)
+    assert host.me.bytes_used == 20 * 4096, "they are there until they are deleted"
+    assert host.me.entries == 15
     second = host.other.victims(100, 10 * 4096)
-    assert len(first) == len(second) == 5
-    assert {low for _, low, _ in first + second} == {low for low in range(20) if low % 4 >= 2}
-    assert len(host.me.victims(100, 20 * 4096)) == 10, "used once: once is enough"
+    assert len(first) == len(second) - 5 == 5
+    let_go(host.me, first)
+    let_go(host.other, second)
+    assert {left.low for left in first + second[:5]} == {low for low in range(20) if low % 4 >= 2}
+    let_go(host.me, host.me.victims(100, 20 * 4096))
     assert (host.me.entries, host.me.bytes_used, host.me.evicted) == (0, 0, 20)
+
+
+def let_go(index: DiskIndex, slots: list[Left]) -> None:
+    for left in slots:
+        index.release(left.position, left.stamp)
 
 
 def test_hand_takes_nothing_where_there_is_room(host: Host) -> None:
@@ -159,13 +181,18 @@ def test_hand_takes_nothing_where_there_is_room(host: Host) -> None:
 
 
 def test_full_bucket_gives_up_what_was_not_used(host: Host) -> None:
-    for low in range(SLOTS):
+    for low in range(SLOTS - 1):
         put(host.me, 1, low)
         if low != 4:
             host.me.touch(1, low, 0)
+    assert host.me.displaced == []
     assert host.me.claim(2, 2).is_new
-    assert host.me.displaced == [(1, 4, 0)]
-    assert host.me.entries == SLOTS - 1
+    assert [(left.high, left.low) for left in host.me.displaced] == [(1, 4)]
+    assert host.me.claim(2, 3) is None, "until its file is deleted"
+    assert len(host.me.displaced) == 1
+    let_go(host.me, host.me.displaced)
+    assert host.me.claim(2, 3).is_new
+    assert host.me.entries == SLOTS - 3
 
 
 def test_bucket_full_of_fetches_has_no_room(host: Host) -> None:
@@ -183,11 +210,29 @@ def test_what_the_scan_finds_does_not_overwrite_what_is_newer(host: Host) -> Non
     assert (host.me.entries, host.me.bytes_used) == (2, 12288)
 
 
-def test_forgotten_response_is_counted_out_once(host: Host) -> None:
+def test_retired_response_is_counted_until_it_is_deleted(host: Host) -> None:
+    taken = put(host.me, 1, 2, 7)
+    assert host.other.retire(1, 2, 7, taken.stamp + 1) is None
+    left = host.other.retire(1, 2, 7, taken.stamp)
+    assert host.me.retire(1, 2, 7) is None
+    assert not host.me.variants(1, 2)
+    assert (host.me.entries, host.me.bytes_used) == (0, 4096)
+    let_go(host.other, [left])
+    assert host.me.bytes_used == 0
+
+
+def test_name_belongs_to_one_process_at_a_time(host: Host) -> None:
     put(host.me, 1, 2, 7)
-    assert host.other.forget(1, 2, 7)
-    assert not host.me.forget(1, 2, 7)
-    assert (host.me.entries, host.me.bytes_used) == (0, 0)
+    newer = host.other.begin(1, 2)
+    assert host.other.place(*newer[:2], 7, 4096)
+    assert host.me.retire(1, 2, 7) is None
+    assert host.me.victims(9, 1 << 30) == []
+    host.other.ready(*newer[:2])
+    left = host.me.retire(1, 2, 7)
+    newest = host.other.begin(1, 2)
+    assert host.other.place(*newest[:2], 7, 4096) is None
+    let_go(host.me, [left])
+    assert host.other.place(*newest[:2], 7, 4096) is True
 
 
 def test_anything_may_be_on_disk_until_the_scan_has_ended(host: Host) -> None:
@@ -218,22 +263,25 @@ def test_lock_of_a_stopped_holder_holds_nobody_up(host: Host) -> None:
     host.me.lock_for_test(2, ALIVE)
     assert host.me.claim(1, 2) is None
     assert host.me.begin(1, 2) is None
-    assert not host.me.forget(1, 2, 0)
+    assert host.me.retire(1, 2, 0) is None
     assert not host.me.insert(1, 2, 0, 1)
     assert host.me.victims(1, 1 << 30) == []
     host.me.lock_for_test(2, 0)
     assert host.me.claim(1, 2).is_new
 
 
-def test_slots_of_the_dead_are_swept(host: Host) -> None:
+def test_slots_of_the_dead_are_taken_over(host: Host) -> None:
     claimed, filling, placing = host.dead.claim(1, 1), host.dead.begin(1, 2), host.dead.begin(1, 3)
     assert host.dead.place(*placing[:2], 7, 4096)
     put(host.dead, 1, 4)
+    put(host.dead, 1, 6)
+    host.dead.retire(1, 6, 0)
     alive = host.other.claim(1, 5)
     left = {one.low: one for one in host.me.abandoned()}
-    assert set(left) == {1, 2, 3}
-    assert [left[low].was for low in (1, 2, 3)] == [FETCHING, FILLING, PLACING]
+    assert {low: one.was for low, one in left.items()} == {1: FETCHING, 2: FILLING, 3: PLACING, 6: LEAVING}
     assert (left[3].vary, left[2].stamp) == (7, filling.stamp)
+    assert host.other.abandoned() == [], "they have a new owner"
+    let_go(host.me, left.values())
     assert host.me.bytes_used == 4096, "what is whole stays"
     assert state(host.me, alive) == FETCHING
     assert state(host.me, claimed) == FREE
@@ -242,10 +290,21 @@ def test_slots_of_the_dead_are_swept(host: Host) -> None:
 
 def test_slot_of_a_dead_leader_is_reclaimed_by_one(host: Host) -> None:
     taken = host.dead.claim(1, 1)
-    assert host.me.reclaim(*taken[:2]).low == 1
+    left = host.me.reclaim(*taken[:2])
+    assert left.low == 1
     assert host.other.reclaim(*taken[:2]) is None
+    let_go(host.me, [left])
     living = host.other.claim(1, 1)
     assert host.me.reclaim(*living[:2]) is None
+
+
+def test_record_that_a_dead_process_had_placed_can_be_made_ready(host: Host) -> None:
+    taken = host.dead.begin(1, 1)
+    host.dead.place(*taken[:2], 7, 4096)
+    (left,) = host.me.abandoned()
+    host.me.ready(left.position, left.stamp)
+    assert host.me.variants(1, 1) == [(7, taken.stamp)]
+    assert (host.me.entries, host.me.bytes_used) == (1, 4096)
 
 
 def test_fetch_is_in_flight_until_it_is_placed(host: Host) -> None:
@@ -283,15 +342,15 @@ def test_many_processes_at_one_bucket_lose_nothing() -> None:
 
     def work(number: int) -> None:
         index = DiskIndex(host.buffer, 10 + number, is_alive)
-        led = 0
+        placed = 0
         for turn in range(300):
             taken = index.claim(7, turn % 5)
             if taken is None or not taken.is_new:
                 continue
-            led += 1
-            if index.place(taken.position, taken.stamp, 0, 4096):
-                index.ready(taken.position, taken.stamp)
-        counts.append(led)
+            assert index.place(taken.position, taken.stamp, 0, 4096)
+            index.ready(taken.position, taken.stamp)
+            placed += 1
+        counts.append(placed)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:
