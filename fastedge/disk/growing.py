@@ -29,8 +29,8 @@ class GrowingFile:
         self._fd = -1
 
     def advance(self, pieces: Sequence[bytes], final: Stored | None) -> DiskBody | bool:
-        """Appends to the body. With `final` that was the end: the answer is the body, True for a small one, or False for
-        a response that is not stored after all."""
+        """Appends to the body. With `final` that was the end: the answer is the body, True for a small one, or False
+        for a response that is not stored after all."""
         for piece in pieces:
             self._checksum.update(piece)
         body = None if final is None else self._checksum.digest()

@@ -108,7 +108,7 @@ class Records:
     def evict_for(self, error: OSError) -> None:
         """A disk that is full before `bytes_max` is reached is as full as it may be."""
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            self.evict(self.index.bytes_max - self.index.bytes_used + 1)
+            self.evict(self.index.bytes_max - self.index.bytes_used * 63 // 64)
 
     def remove(self, high: int, low: int, vary: int, stamp: int = 0) -> None:
         """Deletes one response, of this stamp alone if one is given."""
@@ -128,8 +128,8 @@ class Records:
         self.clear(self.index.abandoned())
 
     def clear(self, slots: Iterable[Left]) -> None:
-        """Deletes the files of slots that are this process's, and then frees these: in between, nobody else uses the names.
-        One that was being placed may have its name already; then it is whole."""
+        """Deletes the files of slots that are this process's, and then frees these: before that nobody else uses their
+        names. One that was being placed may have its name already; then it is whole."""
         for left in slots:
             name = self.names.record(left.high, left.low, left.vary)
             if left.was == LEAVING:

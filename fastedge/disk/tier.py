@@ -22,7 +22,7 @@ from fastedge.disk.records import Records
 from fastedge.disk.scanning import scan
 from fastedge.disk.threads import DiskThreads
 from fastedge.disk.writer import Writer
-from fastedge.limits import disk_follow_poll_ms, disk_open_files_max, disk_retry_ms, disk_share
+from fastedge.limits import disk_follow_poll_ms, disk_open_files_max, disk_open_idle_ms, disk_retry_ms, disk_share
 
 
 class DiskTier:
@@ -48,6 +48,7 @@ class DiskTier:
 
     def _begin(self) -> None:
         self.run(self.records.sweep, self._unless_failed)
+        self._rest()
         if self.index.begin_scan():
             arguments = self.records, lambda: self._is_closing
             threading.Thread(target=scan, args=arguments, name="fastedge-disk-scan", daemon=True).start()
@@ -99,6 +100,7 @@ class DiskTier:
     def close(self) -> bool:
         """What is being written is lost; what was handed over whole is placed. False: the disk did not answer."""
         self._is_closing = True
+        self._resting.cancel()
         for follow in self._follows:
             follow.end(End.LOST)
         for writer in list(self._writers):
@@ -159,9 +161,17 @@ class DiskTier:
         if self._follows:
             self.loop.call_later(disk_follow_poll_ms / 1000, self._poll)
 
+    def _rest(self) -> None:
+        """Now and then: bodies that were not sent since the last time give up their files."""
+        self._resting = self.loop.call_later(disk_open_idle_ms / 1000, self._rest)
+        self._close_unused(len(self._open_bodies))
+
     def _trim(self) -> None:
-        """Bodies that were not sent for a while give up their descriptors; they open their file again if need be."""
-        for _ in range(2 * max(0, len(self._open_bodies) - disk_open_files_max)):
+        """More must be closed earlier, the oldest first."""
+        self._close_unused(2 * (len(self._open_bodies) - disk_open_files_max))
+
+    def _close_unused(self, count: int) -> None:
+        for _ in range(min(count, len(self._open_bodies))):
             reference = self._open_bodies.popleft()
             body = reference()
             if body is not None and not body.close_if_unused():

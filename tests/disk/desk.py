@@ -18,9 +18,9 @@ from fastedge.limits import disk_threads
 
 PATIENCE_S = 30.0
 FACTS = (
-    "high low key vary status head length received_us received_s initial_age_s lifetime_s stale_while_revalidate_s "
-    "stale_if_error_s flags names url_at url_size born"
-).split()
+    *("high", "low", "key", "vary", "status", "head", "length", "received_us", "received_s", "initial_age_s"),
+    *("lifetime_s", "stale_while_revalidate_s", "stale_if_error_s", "flags", "names", "url_at", "url_size", "born"),
+)
 
 
 def response(url: bytes = b"http://a/", body: Any = b"hello", *, seed: int = 0, **facts: object) -> Stored:

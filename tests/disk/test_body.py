@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 from disk.desk import response
@@ -25,7 +26,7 @@ def pair():
         yield ours, theirs
 
 
-def send_all(desk, body, pair, upto=len(LARGE)) -> bytes:
+def send_all(desk, body, pair, upto=1 << 20) -> bytes:
     """What arrives of the body, read as fast as it is sent."""
     ours, theirs = pair
     arrived = b""
@@ -114,12 +115,16 @@ def test_warm_beginning_of_a_cold_body_is_sent(desk, body):
     assert body.ready(0, 1 << 18) == 4096, "what was warmed is sent without another question"
 
 
+def path_of(body) -> Path:
+    return Path(os.fsdecode(body.path))
+
+
 # --- files that change underneath ------------------------------------------------------------------------------------------
 
 
 def test_truncated_file_ends_the_reply(desk, body, pair):
     assert send_all(desk, body, pair, 1000) == LARGE[:1000]
-    os.truncate(body.path, os.stat(body.path).st_size - 1)
+    os.truncate(body.path, path_of(body).stat().st_size - 1)
     assert body.send(pair[0].fileno(), 1000, 1000) == DAMAGED
     assert body.read_some(1000, 1000) is None
     assert desk.load(response()) == []
@@ -128,7 +133,7 @@ def test_truncated_file_ends_the_reply(desk, body, pair):
 
 def test_changed_file_ends_the_reply(desk, body, pair):
     assert send_all(desk, body, pair, 1000) == LARGE[:1000]
-    with open(body.path, "r+b") as file:
+    with path_of(body).open("r+b") as file:
         file.seek(500_000)
         file.write(b"other")
     os.utime(body.path, ns=(1, 1))
@@ -142,14 +147,14 @@ def test_changed_file_ends_the_reply(desk, body, pair):
 
 
 def test_deleted_file_is_sent_to_its_end(desk, body, pair):
-    os.unlink(body.path)
+    path_of(body).unlink()
     assert send_all(desk, body, pair) == LARGE
     assert desk.load(response()) == []
     assert not desk.tier.knows(response().high, response().low)
 
 
 def test_deleted_file_is_not_opened_again(desk, body):
-    os.unlink(body.path)
+    path_of(body).unlink()
     body.close_if_unused()
     body.close_if_unused()
     warmed = []

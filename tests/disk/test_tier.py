@@ -7,7 +7,8 @@ import pytest
 from disk.desk import Desk, facts_of, response
 
 from fastedge.clock import monotonic, now
-from fastedge.disk import complaints, tier as tier_module
+from fastedge.disk import complaints
+from fastedge.disk import tier as tier_module
 from fastedge.disk.body import DiskBody
 from fastedge.limits import disk_share, inline_body_bytes_max
 
@@ -267,6 +268,13 @@ def test_more_bodies_than_descriptors_are_opened_again(desk, monkeypatch):
     desk.until(lambda: warmed)
     assert warmed == [True]
     assert closed.read_some(0, 10) == LARGE[:10]
+
+
+def test_body_that_is_not_sent_gives_up_its_file(desk, monkeypatch):
+    monkeypatch.setattr(tier_module, "disk_open_idle_ms", 5)
+    desk.tier._rest()
+    body = desk.store(response(body=LARGE))
+    desk.until(lambda: not body.is_open)
 
 
 # --- the end -------------------------------------------------------------------------------------------------------------

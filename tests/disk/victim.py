@@ -21,7 +21,7 @@ def main() -> None:
     loop = uvloop.new_event_loop()
     buffer = mmap.mmap(descriptor, os.fstat(descriptor).st_size)
     tier = DiskTier(directory, buffer, loop, lambda text: None)
-    {"lead": lead, "fetch": fetch, "hammer": hammer}[task](tier, loop)
+    {"lead": lead, "fetch": fetch, "hammer": hammer, "fill": fill}[task](tier, loop)
 
 
 def lead(tier, loop) -> None:
@@ -73,6 +73,27 @@ def hammer(tier, loop) -> None:
             writer.write(body)
             writer.finish(stored)
         turn_once(loop)
+
+
+def fill(tier, loop) -> None:
+    """Stores more than its file system takes: says of each response whether it is on disk, and what was complained of."""
+    from fastedge.disk import tier as tier_module
+
+    tier_module.disk_retry_ms = 5
+    complaints = []
+    tier.complaints._warn = complaints.append
+    said = []
+    for number in range(100):
+        stored = response(b"http://full/%d" % number, BODY[:50_000])
+        while (writer := tier.begin(stored)) is None:
+            turn_once(loop)
+        writer.write(BODY[:50_000])
+        writer.finish(stored, lambda one: said.append(bool(one)))  # a body that is kept keeps its bytes on disk
+        while len(said) <= number:
+            turn_once(loop)
+    say("".join("x" if one else "." for one in said))
+    say("\n".join(complaints))
+    tier.close()
 
 
 def turn_once(loop) -> None:
