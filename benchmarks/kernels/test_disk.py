@@ -1,4 +1,4 @@
-"""What the disk tier costs: the look into the index that every miss in memory pays, and, in a thread, a load and a store.
+"""What the disk tier costs: the look into the index that every miss in memory pays; in a thread, a load and a store.
 
 Files are in the page cache throughout: a cold disk is another machine's business. `--benchmark-enable` measures.
 """
