@@ -48,6 +48,7 @@ cdef class DiskIndex:
     cdef int add(self, uint64_t high, uint64_t low, uint64_t vary, uint64_t size) noexcept nogil
     cdef Bucket* _bucket(self, uint64_t low) noexcept nogil
     cdef bint _lock(self, Bucket* bucket) except -1
+    cdef Py_ssize_t _next_foreign(self, Py_ssize_t position) noexcept nogil
     cdef Slot* _own(self, Py_ssize_t position, uint64_t stamp) noexcept
     cdef object _take(self, uint64_t high, uint64_t low, State state, bint joining)
     cdef int _keep_room(self, Bucket* bucket) except -1

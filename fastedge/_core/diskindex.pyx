@@ -48,7 +48,8 @@ cdef extern from *:
 cdef enum:
     SLOTS = 15
     HEADER_BYTES = 4096
-    PATIENCE = 64       # rounds of spinning for the lock of a process that lives
+    PATIENCE = 8        # rounds of spinning for the lock of a process that lives: a millisecond
+    HAND_MAX = 8192     # buckets looked at with the interpreter's lock held: half a millisecond
 
 cdef uint64_t MAGIC = 0x7865646e696b7369    # "iskindex"
 cdef uint64_t LAYOUT = 1
@@ -265,18 +266,18 @@ cdef class DiskIndex:
 
     def victims(self, int count, long long bytes_wanted):
         """Retires at most `count` responses, least worth keeping, so that `bytes_wanted` will be free below `bytes_max`. The
-        hand goes around twice at most."""
+        hand passes by 8,192 buckets at most: ask again where it found none."""
         cdef list taken = []
         cdef long long excess = self.header.bytes_used + bytes_wanted - self.header.bytes_max
-        cdef uint64_t turns = 2 * self.header.buckets
+        cdef int turns = HAND_MAX
         cdef Bucket* bucket
         cdef Slot* slot
         cdef int i
         while turns and excess > 0 and len(taken) < count:
             turns -= 1
             bucket = &self.buckets[fe_add(&self.header.hand, 1) & self.mask]
-            if not self._lock(bucket):
-                continue
+            if not fe_swap(&bucket.lock, 0, self.owner):
+                continue    # somebody is there; the hand comes by again
             for i in range(SLOTS):
                 slot = &bucket.slots[i]
                 if slot.state != READY or excess <= 0 or len(taken) == count:
@@ -301,15 +302,15 @@ cdef class DiskIndex:
         return False
 
     def abandoned(self):
-        """Takes over what dead processes were at: see `reclaim`."""
-        cdef Py_ssize_t position, count = <Py_ssize_t> self.header.buckets * SLOTS
-        cdef Slot* slot
+        """Takes over what dead processes were at: see `reclaim`. Looks at every slot, without the interpreter's lock."""
+        cdef Py_ssize_t position = -1
         found = []
-        for position in range(count):
-            slot = _slot_at(self.buckets, position)
-            if slot.state and FETCHING <= slot.state <= LEAVING and slot.owner != self.owner:
-                found.append(self.reclaim(position, slot.stamp))
-        return [left for left in found if left is not None]
+        while True:
+            with nogil:
+                position = self._next_foreign(position + 1)
+            if position < 0:
+                return [left for left in found if left is not None]
+            found.append(self.reclaim(position, _slot_at(self.buckets, position).stamp))
 
     def reclaim(self, Py_ssize_t position, uint64_t stamp):
         """Takes a slot over from an owner that is dead; its files are the caller's to see to, then the slot to `release` or
@@ -398,6 +399,16 @@ cdef class DiskIndex:
             if holder and holder != self.owner and not self.is_alive(holder) and fe_swap(&bucket.lock, holder, self.owner):
                 return True
         return False
+
+    cdef Py_ssize_t _next_foreign(self, Py_ssize_t position) noexcept nogil:
+        """The first slot from there on that is another process's, or -1."""
+        cdef Slot* slot
+        while position < <Py_ssize_t> self.header.buckets * SLOTS:
+            slot = _slot_at(self.buckets, position)
+            if FETCHING <= slot.state <= LEAVING and slot.owner != self.owner:
+                return position
+            position += 1
+        return -1
 
     cdef Slot* _own(self, Py_ssize_t position, uint64_t stamp) noexcept:
         """The slot, if it is still this process's in this life."""

@@ -6,7 +6,6 @@ come. It never waits for a leader that is dead.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
@@ -15,7 +14,7 @@ from fastedge._core.diskindex import FETCHING, GROWING, PLACING, UNSHAREABLE, Ta
 from fastedge._core.store import Stored
 from fastedge.clock import monotonic, now
 from fastedge.disk.checksum import Checksum
-from fastedge.disk.record import DamagedRecord, Record
+from fastedge.disk.record import Record
 from fastedge.disk.writer import Writer
 from fastedge.limits import disk_leader_check_ms, disk_window_bytes
 
@@ -119,9 +118,9 @@ class Follow:
         seen: list[Stored | bytes | End] = []
         if self._record is None:
             self._record = self._open()
-            stored = self._record.stored(None, now(), monotonic(), self._tier.records.boot)
-            if stored is None:
-                raise DamagedRecord("it comes from a time that is yet to come")
+            stored = self._record and self._record.stored(None, now(), monotonic(), self._tier.records.boot)
+            if self._record is None or stored is None:
+                return [End.LOST]
             seen.append(stored)
         count = min(size - self._offset, disk_window_bytes)
         if count > 0:
@@ -136,8 +135,7 @@ class Follow:
         if self._record is not None:
             self._record.refresh()
         seen = self._read_on(0)
-        assert self._record is not None, "it is open"
-        if not self._record.is_complete:
+        if self._record is None or not self._record.is_complete:
             return [End.LOST]
         seen += self._read_on(self._record.length)
         if self._offset == self._record.length:
@@ -145,7 +143,7 @@ class Follow:
             seen.append(End.FINISHED if whole else End.LOST)
         return seen
 
-    def _open(self) -> Record:
+    def _open(self) -> Record | None:
         """The file of this very fetch, under the name that it grows in, or one that it has taken since."""
         names, index = self._tier.names, self._tier.index
         high, low = self._key
@@ -158,7 +156,7 @@ class Follow:
                 continue
             if record.stamp == self._taken.stamp:
                 return record
-        raise FileNotFoundError(2, os.strerror(2))
+        return None
 
     # --- on the loop ----------------------------------------------------------------------------------------------
 

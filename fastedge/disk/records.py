@@ -101,9 +101,12 @@ class Records:
 
     def evict(self, size: int, count: int = disk_evict_batch_max) -> bool:
         """Deletes a few responses, so that there is room for `size` bytes more. False: there is none to delete."""
-        victims = self.index.victims(count, size)
-        self.clear(victims)
-        return bool(victims)
+        for _ in range(self.index.slots // 50_000 + 2):  # twice around: all may have a second chance
+            victims = self.index.victims(count, size)
+            self.clear(victims)
+            if victims:
+                return True
+        return False
 
     def evict_for(self, error: OSError) -> None:
         """A disk that is full before `bytes_max` is reached is as full as it may be."""
