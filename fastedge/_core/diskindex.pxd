@@ -29,7 +29,7 @@ cdef struct Bucket:
 cdef struct Header:     # one page
     uint64_t magic, layout, buckets, bytes_max
     uint64_t bytes_used, entries
-    uint64_t next_stamp, hand
+    uint64_t first_stamp, next_stamp, hand
     uint64_t scanned    # whether what was on disk at the start is all in here
     uint64_t scanner    # the process that sees to it
     uint64_t stored, evicted, damaged

@@ -83,7 +83,7 @@ def initialise(buffer, uint64_t bytes_max, uint64_t stamp=1):
         header.buckets = 1
         while mapping_bytes(2 * header.buckets * SLOTS) <= view.len:
             header.buckets *= 2
-        header.bytes_max, header.next_stamp = bytes_max, stamp
+        header.bytes_max, header.first_stamp, header.next_stamp = bytes_max, stamp, stamp
         header.layout, header.magic = LAYOUT, MAGIC
     finally:
         PyBuffer_Release(&view)
@@ -305,6 +305,8 @@ cdef class DiskIndex:
         """Takes over what dead processes were at: see `reclaim`. Looks at every slot, without the interpreter's lock."""
         cdef Py_ssize_t position = -1
         found = []
+        if fe_load(&self.header.next_stamp) == self.header.first_stamp:
+            return found    # all is new: no page of it need be touched
         while True:
             with nogil:
                 position = self._next_foreign(position + 1)
