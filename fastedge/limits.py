@@ -82,6 +82,7 @@ disk_window_bytes = 256 * 1024  # read at once of a body that is sent or followe
 disk_follow_poll_ms = 2  # how often a growing record is looked at; no system call
 disk_leader_check_ms = 100  # how often one looks whether its writer lives
 disk_open_files_max = 1024  # of bodies on disk, for each worker; more are opened again when they are sent
+disk_open_idle_ms = 1_000  # not sent for so long, a body gives up its file: a deleted one takes room till then
 disk_evict_batch_max = 64  # responses evicted at once
 disk_retry_ms = 1_000  # after an error of the disk, before it is written to again
 disk_warning_ms = 60_000  # between two warnings of one cause

@@ -1,8 +1,9 @@
 """Which responses are on disk and which are being fetched: a table in one mapping that all workers of a host share.
 
 Buckets of 15 slots, each bucket with a lock that is held for some ten instructions. A process that is killed at any of
-them leaves nothing that hangs or lies: the lock of a dead holder is taken over, and every change of a slot ends with the
-store of its state. Opens no file: what it says of one is a hint that the reader of the file verifies.
+them leaves nothing that hangs or lies: the lock of a dead holder is taken over, every change of a slot ends with the store of its
+state, and a slot whose file is about to come or go names the process that sees to it. Opens no file: what it says of one is
+a hint that the reader of the file verifies.
 """
 
 cimport cython
@@ -47,16 +48,18 @@ cdef extern from *:
 cdef enum:
     SLOTS = 15
     HEADER_BYTES = 4096
-    PATIENCE = 64       # rounds of spinning for the lock of a process that lives
+    PATIENCE = 8        # rounds of spinning for the lock of a process that lives: a millisecond
+    HAND_MAX = 8192     # buckets looked at with the interpreter's lock held: half a millisecond
 
 cdef uint64_t MAGIC = 0x7865646e696b7369    # "iskindex"
 cdef uint64_t LAYOUT = 1
 
 globals().update(FREE=FREE, UNSHAREABLE=UNSHAREABLE, FETCHING=FETCHING, GROWING=GROWING, FILLING=FILLING,
-                 PLACING=PLACING, READY=READY)
+                 PLACING=PLACING, LEAVING=LEAVING, READY=READY)
 
 Taken = NamedTuple("Taken", [("position", int), ("stamp", int), ("is_new", bool)])
-Abandoned = NamedTuple("Abandoned", [("high", int), ("low", int), ("vary", int), ("stamp", int), ("was", int)])
+# A slot of the caller's, and the file that it stands for; `was`: its state.
+Left = NamedTuple("Left", [("position", int), ("stamp", int), ("high", int), ("low", int), ("vary", int), ("was", int)])
 
 
 def mapping_bytes(Py_ssize_t slots):
@@ -80,7 +83,7 @@ def initialise(buffer, uint64_t bytes_max, uint64_t stamp=1):
         header.buckets = 1
         while mapping_bytes(2 * header.buckets * SLOTS) <= view.len:
             header.buckets *= 2
-        header.bytes_max, header.next_stamp = bytes_max, stamp
+        header.bytes_max, header.first_stamp, header.next_stamp = bytes_max, stamp, stamp
         header.layout, header.magic = LAYOUT, MAGIC
     finally:
         PyBuffer_Release(&view)
@@ -126,10 +129,10 @@ cdef class DiskIndex:
         return self.knows(high, low)
 
     def variants(self, uint64_t high, uint64_t low):
-        """The Vary hashes of what is on disk under this key."""
+        """Vary hash and stamp of each response that is on disk under this key."""
         cdef Bucket* bucket = self._bucket(low)
         return [
-            bucket.slots[i].vary for i in range(SLOTS)
+            (bucket.slots[i].vary, bucket.slots[i].stamp) for i in range(SLOTS)
             if bucket.slots[i].low == low and bucket.slots[i].high == high and bucket.slots[i].state == READY
         ]
 
@@ -159,7 +162,7 @@ cdef class DiskIndex:
     def grow(self, Py_ssize_t position, uint64_t stamp, uint64_t size):
         """So many bytes of the body are in the file."""
         cdef Slot* slot = self._own(position, stamp)
-        if slot is not NULL and slot.state < PLACING:
+        if slot is not NULL and FETCHING <= slot.state < PLACING:
             fe_store(&slot.bytes, size)
 
     def watch(self, Py_ssize_t position, uint64_t stamp):
@@ -172,17 +175,25 @@ cdef class DiskIndex:
         return state, size, owner
 
     def place(self, Py_ssize_t position, uint64_t stamp, uint64_t vary, uint64_t size):
-        """Counts what is about to be renamed into place. False where it would go beyond `bytes_max`: evict first."""
+        """Counts what is about to be renamed into place. False where it would go beyond `bytes_max`: evict first. None: not
+        now, as the file of this name is just being replaced or deleted."""
         cdef Slot* slot = self._own(position, stamp)
-        if slot is NULL:
-            return False
-        if fe_add(&self.header.bytes_used, size) + size > self.header.bytes_max:
+        cdef Bucket* bucket = &self.buckets[position // SLOTS]
+        cdef bint has_room
+        if slot is NULL or not FETCHING <= slot.state < PLACING or not self._lock(bucket):
+            return None
+        if _is_taken(bucket, slot.high, slot.low, vary):
+            fe_store(&bucket.lock, 0)
+            return None
+        has_room = fe_add(&self.header.bytes_used, size) + size <= self.header.bytes_max
+        if has_room:
+            slot.vary = vary
+            fe_store(&slot.bytes, size)
+            fe_store32(&slot.state, PLACING)
+        else:
             fe_add(&self.header.bytes_used, -size)
-            return False
-        slot.vary = vary
-        fe_store(&slot.bytes, size)
-        fe_store32(&slot.state, PLACING)
-        return True
+        fe_store(&bucket.lock, 0)
+        return has_room
 
     def ready(self, Py_ssize_t position, uint64_t stamp):
         """Its file has its name; an older response of the same name is gone with that."""
@@ -204,9 +215,10 @@ cdef class DiskIndex:
             fe_store(&bucket.lock, 0)
 
     def release(self, Py_ssize_t position, uint64_t stamp, bint unshareable=False):
-        """Nothing comes of it; with `unshareable` those who wait are told not to wait for the next one either."""
+        """Nothing comes of it, or its file is deleted. With `unshareable`, those who wait are told not to wait for the next
+        one either."""
         cdef Slot* slot = self._own(position, stamp)
-        if slot is not NULL and FETCHING <= slot.state <= PLACING:
+        if slot is not NULL and FETCHING <= slot.state <= LEAVING:
             self._free(slot, UNSHAREABLE if unshareable else FREE)
 
     # --- what is found on disk, and what goes -----------------------------------------------------------------------
@@ -237,44 +249,47 @@ cdef class DiskIndex:
             added = self.add(high, low, vary, size)
         return added == 1
 
-    def forget(self, uint64_t high, uint64_t low, uint64_t vary):
-        """It is no longer on disk. False: that was known."""
+    def retire(self, uint64_t high, uint64_t low, uint64_t vary, uint64_t stamp=0):
+        """Takes a response out, of this stamp alone if one is given: its file is the caller's to delete, then the slot to
+        `release`. None: it is not there, or somebody is at it."""
         cdef Bucket* bucket = self._bucket(low)
         cdef Slot* slot
         if not self._lock(bucket):
-            return False
-        slot = _ready_slot(bucket, high, low, vary)
-        if slot is not NULL:
-            self._free(slot, FREE)
-        fe_store(&bucket.lock, 0)
-        return slot is not NULL
+            return None
+        try:
+            slot = _ready_slot(bucket, high, low, vary)
+            if slot is NULL or (stamp and slot.stamp != stamp) or _is_taken(bucket, high, low, vary):
+                return None
+            return self._retire(slot)
+        finally:
+            fe_store(&bucket.lock, 0)
 
     def victims(self, int count, long long bytes_wanted):
-        """At most `count` responses, least worth keeping, until `bytes_wanted` are free below `bytes_max`: taken out of the
-        table; their files are the caller's to delete. The hand goes around once and a half at most."""
+        """Retires at most `count` responses, least worth keeping, so that `bytes_wanted` will be free below `bytes_max`. The
+        hand passes by 8,192 buckets at most: ask again where it found none."""
         cdef list taken = []
-        cdef uint64_t turns = self.header.buckets + self.header.buckets // 2 + 1
+        cdef long long excess = self.header.bytes_used + bytes_wanted - self.header.bytes_max
+        cdef int turns = HAND_MAX
         cdef Bucket* bucket
+        cdef Slot* slot
         cdef int i
-        while turns and len(taken) < count and self._excess(bytes_wanted) > 0:
+        while turns and excess > 0 and len(taken) < count:
             turns -= 1
             bucket = &self.buckets[fe_add(&self.header.hand, 1) & self.mask]
-            if not self._lock(bucket):
-                continue
+            if not fe_swap(&bucket.lock, 0, self.owner):
+                continue    # somebody is there; the hand comes by again
             for i in range(SLOTS):
-                if bucket.slots[i].state != READY:
+                slot = &bucket.slots[i]
+                if slot.state != READY or excess <= 0 or len(taken) == count:
                     continue
-                if bucket.slots[i].used:
-                    bucket.slots[i].used = 0
-                elif len(taken) < count and self._excess(bytes_wanted) > 0:
-                    taken.append((bucket.slots[i].high, bucket.slots[i].low, bucket.slots[i].vary))
-                    self._free(&bucket.slots[i], FREE)
-                    fe_add(&self.header.evicted, 1)
+                if slot.used:
+                    slot.used = 0
+                elif not _is_taken(bucket, slot.high, slot.low, slot.vary):
+                    excess -= slot.bytes
+                    taken.append(self._retire(slot))
             fe_store(&bucket.lock, 0)
+        fe_add(&self.header.evicted, len(taken))
         return taken
-
-    def _excess(self, long long bytes_wanted):
-        return <long long> fe_load(&self.header.bytes_used) + bytes_wanted - <long long> self.header.bytes_max
 
     # --- what the dead have left --------------------------------------------------------------------------------------
 
@@ -287,29 +302,26 @@ cdef class DiskIndex:
         return False
 
     def abandoned(self):
-        """Takes out of the table what dead processes were at; what they left as files is the caller's to delete."""
-        cdef list found = []
-        cdef Py_ssize_t position, count = <Py_ssize_t> self.header.buckets * SLOTS
-        cdef Slot* slot
-        for position in range(count):
-            slot = _slot_at(self.buckets, position)
-            if slot.state and FETCHING <= slot.state <= PLACING and slot.owner != self.owner:
-                taken = self.reclaim(position, slot.stamp)
-                if taken is not None:
-                    found.append(taken)
-        return found
+        """Takes over what dead processes were at: see `reclaim`. Looks at every slot, without the interpreter's lock."""
+        cdef Py_ssize_t position = -1
+        found = []
+        if fe_load(&self.header.next_stamp) == self.header.first_stamp:
+            return found    # all is new: no page of it need be touched
+        while True:
+            with nogil:
+                position = self._next_foreign(position + 1)
+            if position < 0:
+                return [left for left in found if left is not None]
+            found.append(self.reclaim(position, _slot_at(self.buckets, position).stamp))
 
     def reclaim(self, Py_ssize_t position, uint64_t stamp):
-        """Takes a slot over from an owner that is dead; None: it lives, or someone else was first."""
+        """Takes a slot over from an owner that is dead; its files are the caller's to see to, then the slot to `release` or
+        bring to `ready`. None: the owner lives, or someone else was first."""
         cdef Slot* slot = _slot_at(self.buckets, position)
         cdef uint64_t owner = slot.owner
-        if fe_load(&slot.stamp) != stamp or not FETCHING <= slot.state <= PLACING or self.is_alive(owner):
+        if fe_load(&slot.stamp) != stamp or not FETCHING <= slot.state <= LEAVING or self.is_alive(owner):
             return None
-        if not fe_swap(&slot.owner, owner, self.owner):
-            return None
-        taken = Abandoned(slot.high, slot.low, slot.vary, stamp, slot.state)
-        self._free(slot, FREE)
-        return taken
+        return _left(slot, position) if fe_swap(&slot.owner, owner, self.owner) else None
 
     # --- the start ------------------------------------------------------------------------------------------------------
 
@@ -390,6 +402,16 @@ cdef class DiskIndex:
                 return True
         return False
 
+    cdef Py_ssize_t _next_foreign(self, Py_ssize_t position) noexcept nogil:
+        """The first slot from there on that is another process's, or -1."""
+        cdef Slot* slot
+        while position < <Py_ssize_t> self.header.buckets * SLOTS:
+            slot = _slot_at(self.buckets, position)
+            if FETCHING <= slot.state <= LEAVING and slot.owner != self.owner:
+                return position
+            position += 1
+        return -1
+
     cdef Slot* _own(self, Py_ssize_t position, uint64_t stamp) noexcept:
         """The slot, if it is still this process's in this life."""
         cdef Slot* slot = _slot_at(self.buckets, position)
@@ -406,30 +428,35 @@ cdef class DiskIndex:
             is_new = slot is NULL
         if is_new:
             slot = _free_slot(bucket)
-            if slot is NULL:
-                slot = self._displace(bucket)
             if slot is not NULL:
                 slot.high, slot.low, slot.vary, slot.owner, slot.bytes, slot.used = high, low, 0, self.owner, 0, 0
                 fe_store(&slot.stamp, fe_add(&self.header.next_stamp, 1))
                 fe_store32(&slot.state, state)
+            self._keep_room(bucket)
         fe_store(&bucket.lock, 0)
-        if slot is NULL:
-            return None
-        position = (bucket - self.buckets) * SLOTS + (slot - bucket.slots)
-        return Taken(position, slot.stamp, is_new)
+        return None if slot is NULL else Taken(_position(self.buckets, slot), slot.stamp, is_new)
 
-    cdef Slot* _displace(self, Bucket* bucket) except? NULL:
-        """Room in a full bucket: by one that was not used lately, or else by any."""
+    cdef int _keep_room(self, Bucket* bucket) except -1:
+        """Retires a response of a full bucket for the sake of the next that comes: one not used lately, or else any."""
         cdef Slot* victim = NULL
+        cdef Slot* slot
         cdef int i
         for i in range(SLOTS):
-            if bucket.slots[i].state == READY and (victim is NULL or victim.used):
-                victim = &bucket.slots[i]
+            slot = &bucket.slots[i]
+            if slot.state < FETCHING or slot.state == LEAVING:
+                return 0
+            if slot.state == READY and (victim is NULL or victim.used) and not _is_taken(bucket, slot.high, slot.low, slot.vary):
+                victim = slot
         if victim is not NULL:
-            self.displaced.append((victim.high, victim.low, victim.vary))
-            self._free(victim, FREE)
+            self.displaced.append(self._retire(victim))
             fe_add(&self.header.evicted, 1)
-        return victim
+        return 0
+
+    cdef object _retire(self, Slot* slot):
+        slot.owner = self.owner
+        fe_store32(&slot.state, LEAVING)
+        fe_add(&self.header.entries, <uint64_t> -1)
+        return _left(slot, _position(self.buckets, slot))
 
     cdef void _free(self, Slot* slot, State state) noexcept nogil:
         """The state first: a process that is killed before the count is right has counted too much, never too little."""
@@ -446,12 +473,32 @@ cdef Slot* _slot_at(Bucket* buckets, Py_ssize_t position) noexcept nogil:
     return &buckets[position // SLOTS].slots[position % SLOTS]
 
 
+cdef Py_ssize_t _position(Bucket* buckets, Slot* slot) noexcept nogil:
+    cdef Py_ssize_t bucket = (<char*> slot - <char*> buckets) // <Py_ssize_t> sizeof(Bucket)
+    return bucket * SLOTS + (slot - buckets[bucket].slots)
+
+
+cdef object _left(Slot* slot, Py_ssize_t position):
+    return Left(position, slot.stamp, slot.high, slot.low, slot.vary, slot.state)
+
+
 cdef Slot* _ready_slot(Bucket* bucket, uint64_t high, uint64_t low, uint64_t vary) noexcept nogil:
+    return _slot_of(bucket, high, low, vary, READY)
+
+
+cdef bint _is_taken(Bucket* bucket, uint64_t high, uint64_t low, uint64_t vary) noexcept nogil:
+    """Whether somebody is replacing or deleting the file of this name."""
+    return (
+        _slot_of(bucket, high, low, vary, PLACING) is not NULL or _slot_of(bucket, high, low, vary, LEAVING) is not NULL
+    )
+
+
+cdef Slot* _slot_of(Bucket* bucket, uint64_t high, uint64_t low, uint64_t vary, uint32_t state) noexcept nogil:
     cdef int i
     cdef Slot* slot
     for i in range(SLOTS):
         slot = &bucket.slots[i]
-        if slot.low == low and slot.high == high and slot.vary == vary and slot.state == READY:
+        if slot.low == low and slot.high == high and slot.vary == vary and slot.state == state:
             return slot
     return NULL
 

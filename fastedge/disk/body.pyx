@@ -12,12 +12,8 @@ from libc.errno cimport EAGAIN, EINTR, errno
 from libc.string cimport memcmp
 from posix.unistd cimport close as close_file, pread
 
-from fastedge.disk.record cimport Identity, Record, identify
+from fastedge.disk.record cimport Identity, Record, identify, lock_shared, unlock
 from fastedge.limits import disk_window_bytes
-
-cdef extern from "sys/file.h" nogil:
-    int flock(int fd, int operation)
-    enum: LOCK_SH, LOCK_UN
 
 cdef extern from "sys/sendfile.h" nogil:
     Py_ssize_t sendfile(int out, int source, long long* offset, size_t count)
@@ -208,10 +204,10 @@ cdef class DiskBody:
         cdef bint is_same
         if identify(fd, &now) == 0 and memcmp(&now, &self.identity, sizeof(Identity)) == 0:
             return True
-        if flock(fd, LOCK_SH):
+        if lock_shared(fd):
             return False
         is_same = identify(fd, &now) == 0 and memcmp(&now, &self.identity, sizeof(Identity)) == 0
-        flock(fd, LOCK_UN)
+        unlock(fd)
         return is_same
 
     cdef bint _touch(self, int fd, long long offset, Py_ssize_t count) noexcept nogil:

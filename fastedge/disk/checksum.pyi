@@ -1,6 +1,7 @@
 from typing import final
 
 def checksum_of(data: bytes | bytearray | memoryview, /) -> tuple[int, int]: ...
+
 @final
 class Checksum:
     def update(self, data: bytes, /) -> None: ...

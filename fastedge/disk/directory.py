@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from fastedge._core.diskindex import initialise, mapping_bytes
+from fastedge.clock import now
 from fastedge.disk.names import LOCK
 from fastedge.errors import ConfigError
 from fastedge.limits import disk_slots_max, disk_slots_min, disk_slots_per_mb
@@ -48,7 +49,7 @@ class SharedIndex:
         self.descriptor = os.memfd_create("fastedge-disk-index", os.MFD_CLOEXEC)
         os.ftruncate(self.descriptor, size)
         self.buffer = mmap.mmap(self.descriptor, size)
-        initialise(self.buffer, disk_mb << 20)
+        initialise(self.buffer, disk_mb << 20, int(now() * 1e6))  # no stamp of an earlier instance comes again
 
     def close(self) -> None:
         os.close(self.descriptor)

@@ -1,5 +1,6 @@
 """Where a record lies below the tier's directory, and what a name says of it."""
 
+import os
 import re
 from pathlib import PurePath
 from typing import Final
@@ -15,7 +16,7 @@ class Names:
     """Paths of one directory, as bytes."""
 
     def __init__(self, directory: PurePath | str) -> None:
-        self.directory = str(directory).encode()
+        self.directory = os.fsencode(directory)
 
     def record(self, high: int, low: int, vary: int) -> bytes:
         """Of a whole record."""

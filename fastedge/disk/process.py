@@ -1,4 +1,4 @@
-"""Who a process is, so that nobody is taken for its predecessor of the same number; and which boot of the host this is."""
+"""Who a process is, so that none is taken for its predecessor of the same number; and which boot of the host it is."""
 
 import os
 from pathlib import Path
@@ -27,7 +27,7 @@ def this_owner() -> int:
 
 def is_alive(owner: int) -> bool:
     """Whether the process that `owner` names still runs."""
-    return owner_of(owner >> _STARTED_BITS) == owner
+    return owner != 0 and owner_of(owner >> _STARTED_BITS) == owner
 
 
 def boot_number() -> int:

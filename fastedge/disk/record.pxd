@@ -66,3 +66,5 @@ cdef class Record:
 
 
 cdef int identify(int fd, Identity* identity) noexcept nogil
+cdef int lock_shared(int fd) noexcept nogil
+cdef void unlock(int fd) noexcept nogil

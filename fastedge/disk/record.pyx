@@ -8,7 +8,7 @@ Numbers are in the byte order of the machine: another one finds no record of its
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawRealloc
-from libc.errno cimport EINTR, EIO, ENOMEM, errno
+from libc.errno cimport EAGAIN, EINTR, EIO, ENOMEM, errno
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 from posix.fcntl cimport O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_RDWR, open as open_file
@@ -19,25 +19,32 @@ import os
 
 from fastedge._core.stored cimport Stored, new_stored
 from fastedge.disk.checksum cimport Hash128, checksum, digest_state, free_state, new_state, update_state
-from fastedge.limits import disk_read_bytes, disk_window_bytes
-
 from fastedge.disk.checksum import checksum_of
-
-cdef extern from "sys/file.h" nogil:
-    int flock(int fd, int operation)
-    enum: LOCK_SH, LOCK_EX, LOCK_UN
+from fastedge.limits import disk_read_bytes, disk_window_bytes
 
 cdef extern from *:
     """
     #include <fcntl.h>
+    #include <sys/file.h>
     #include <sys/stat.h>
+    #include <unistd.h>
     #define fe_mtime_ns(of) ((long long) (of).st_mtim.tv_sec * 1000000000 + (of).st_mtim.tv_nsec)
     static int fe_set_mtime(int fd, long long ns) {
         struct timespec times[2] = {{0, UTIME_OMIT}, {ns / 1000000000, ns % 1000000000}};
         return futimens(fd, times);
     }
+    /* Whoever renews a record has its lock for microseconds; one that was stopped in between is not waited for. */
+    static int fe_lock_file(int fd, int operation) {
+        for (int tries = 0; tries < 100; tries++) {
+            if (flock(fd, operation | LOCK_NB) == 0) return 0;
+            usleep(1000);
+        }
+        return -1;
+    }
     """
-    enum: O_NOFOLLOW
+    enum: O_NOFOLLOW, LOCK_SH, LOCK_EX, LOCK_UN
+    int flock(int fd, int operation) noexcept nogil
+    int fe_lock_file(int fd, int operation) noexcept nogil
     int fe_set_mtime(int fd, long long ns) noexcept nogil
     long long fe_mtime_ns(struct_stat) noexcept nogil
 
@@ -53,6 +60,8 @@ cdef Py_ssize_t READ = disk_read_bytes
 cdef Py_ssize_t WINDOW = disk_window_bytes
 cdef double AHEAD_S = 5.0   # how far a record's moment may be ahead of a clock that is not quite right
 
+globals().update(RECORD_HEAD_BYTES=RECORD_HEAD_BYTES)
+
 
 class DamagedRecord(Exception):
     """The file is no whole record of the response that its name promises."""
@@ -61,8 +70,9 @@ class DamagedRecord(Exception):
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def record_start(Stored stored not None, uint64_t stamp, uint64_t boot):
-    """The bytes of a new record up to its body, and how long each meta block is: the first one is not complete."""
+def record_start(Stored stored not None, uint64_t stamp, uint64_t boot, tuple body=None):
+    """The bytes of a new record up to its body, and how long each meta block is; `body` is the checksum of a body that is
+    complete already."""
     cdef RecordHead head
     cdef Hash128 check
     cdef Py_ssize_t block_bytes = _meta_bytes(stored) + BLOCK_SPARE + BLOCK_GRAIN - 1
@@ -74,7 +84,7 @@ def record_start(Stored stored not None, uint64_t stamp, uint64_t boot):
     head.layout, head.block_bytes, head.stamp, head.high, head.low = LAYOUT, block_bytes, stamp, stored.high, stored.low
     check = checksum(&head, sizeof(head) - sizeof(head.checksum))
     head.checksum = check.low
-    block = record_block(stored, block_bytes, 1, boot, None)
+    block = record_block(stored, block_bytes, 1, boot, body)
     return (<char*> &head)[:sizeof(head)] + block.ljust(2 * block_bytes, b"\0"), block_bytes
 
 
@@ -167,7 +177,8 @@ cdef class Record:
             raise DamagedRecord("it is filed under another key")
 
     def __dealloc__(self):
-        self.close()
+        if self.fd >= 0:
+            close_file(self.fd)
         PyMem_RawFree(self.head)
 
     @property
@@ -276,7 +287,9 @@ cdef class Record:
         cdef int error = 0
         memset(nothing, 0, sizeof(nothing))
         with nogil:
-            flock(self.fd, LOCK_EX)
+            error = fe_lock_file(self.fd, LOCK_EX)
+        if error:
+            raise BlockingIOError(EAGAIN, "somebody else is renewing it, and does not come to an end")
         try:
             self.refresh()
             if not self.meta.is_complete or stored.length != self.meta.length:
@@ -320,9 +333,11 @@ cdef class Record:
     cdef int _read(self) noexcept nogil:
         """Reads the meta. What looks damaged may be just being renewed: then it is read once more, alone."""
         cdef int error = self._read_once()
-        if error == DAMAGED and flock(self.fd, LOCK_SH) == 0:
+        if error == DAMAGED:
+            if lock_shared(self.fd):
+                return EAGAIN
             error = self._read_once()
-            flock(self.fd, LOCK_UN)
+            unlock(self.fd)
         return error
 
     cdef int _read_once(self) noexcept nogil:
@@ -424,6 +439,15 @@ cdef int identify(int fd, Identity* identity) noexcept nogil:
     return 0
 
 
+cdef int lock_shared(int fd) noexcept nogil:
+    """Waits, not for long, until nobody renews the record: 0, or -1 where that does not come."""
+    return fe_lock_file(fd, LOCK_SH)
+
+
+cdef void unlock(int fd) noexcept nogil:
+    flock(fd, LOCK_UN)
+
+
 cdef bint _is_head(const RecordHead* head, Py_ssize_t size) noexcept nogil:
     return (
         size >= RECORD_HEAD_BYTES and memcmp(head.magic, b"fedgedr\n", 8) == 0 and head.layout == LAYOUT
@@ -447,7 +471,10 @@ cdef bint _is_whole(const Meta* meta, Py_ssize_t block_bytes) noexcept nogil:
     cdef Hash128 check
     if meta.vary_bytes != NO_VARY:
         texts += meta.vary_bytes
-    if sizeof(Meta) + texts > <uint64_t> block_bytes:
+    if (
+        sizeof(Meta) + texts > <uint64_t> block_bytes or meta.names_bytes % 8
+        or <uint64_t> meta.url_at + meta.url_size > meta.key_bytes
+    ):
         return False
     check = checksum(<const char*> meta + 16, sizeof(Meta) + texts - 16)
     return check.high == meta.check_high and check.low == meta.check_low

@@ -40,9 +40,10 @@ Found = NamedTuple("Found", [("records", int), ("surplus", list), ("others", lis
 
 
 def scan_folder(bytes path not None, DiskIndex index not None):
-    """Puts the records of one folder into the index: how many there are, the names for which it has no room, and those that
+    """Puts the records of one folder, named by the first two digits of theirs, into the index: how many there are, the names for which it has no room, and those that
     are no record's. Raises OSError."""
     cdef const char* name = path
+    cdef const char* prefix = name + len(path) - 2
     cdef DIR* folder
     cdef dirent* entry
     cdef int added
@@ -55,7 +56,7 @@ def scan_folder(bytes path not None, DiskIndex index not None):
     try:
         while True:
             with nogil:
-                entry = _next_other(folder, index, &records, &added)
+                entry = _next_other(folder, prefix, index, &records, &added)
             if entry is NULL:
                 return Found(records, surplus, others)
             text = os.fsdecode(<bytes> entry.d_name)
@@ -67,7 +68,7 @@ def scan_folder(bytes path not None, DiskIndex index not None):
         closedir(folder)
 
 
-cdef dirent* _next_other(DIR* folder, DiskIndex index, long long* records, int* added) noexcept nogil:
+cdef dirent* _next_other(DIR* folder, const char* prefix, DiskIndex index, long long* records, int* added) noexcept nogil:
     """The next entry that is not simply a record with room for it (`added` is 0: no room), or NULL."""
     cdef dirent* entry
     cdef uint64_t high, low, vary
@@ -78,7 +79,7 @@ cdef dirent* _next_other(DIR* folder, DiskIndex index, long long* records, int* 
         if entry is NULL:
             return NULL
         added[0] = -1
-        if not _read_name(entry.d_name, &high, &low, &vary):
+        if not _read_name(entry.d_name, prefix, &high, &low, &vary):
             return entry
         size = fe_file_size(dirfd(folder), entry.d_name)
         if size < 0:
@@ -93,9 +94,9 @@ cdef dirent* _next_other(DIR* folder, DiskIndex index, long long* records, int* 
         records[0] += 1
 
 
-cdef bint _read_name(const char* name, uint64_t* high, uint64_t* low, uint64_t* vary) noexcept nogil:
+cdef bint _read_name(const char* name, const char* prefix, uint64_t* high, uint64_t* low, uint64_t* vary) noexcept nogil:
     return (
-        strlen(name) == NAME_BYTES and name[32] == c"-"
+        strlen(name) == NAME_BYTES and name[32] == c"-" and name[0] == prefix[0] and name[1] == prefix[1]
         and _number(name, high) and _number(name + 16, low) and _number(name + 33, vary)
     )
 

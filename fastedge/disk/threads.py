@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, Final
 
 from fastedge.limits import disk_close_timeout_ms, disk_jobs_max, disk_threads
@@ -16,9 +16,11 @@ _STOP: Final = None
 
 
 class DiskThreads:
-    """`run` a job, and its result (or the exception that it raised) goes to `on_done` on the loop. All for the loop."""
+    """`run` a job, and its result (or the exception that it raised) goes to `on_done` on the loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, count: int = disk_threads, jobs_max: int = disk_jobs_max) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, count: int = disk_threads, jobs_max: int = disk_jobs_max
+    ) -> None:
         self._loop = loop
         self._jobs: SimpleQueue[tuple[Job, OnDone] | None] = SimpleQueue()
         self._jobs_max = jobs_max
@@ -37,7 +39,7 @@ class DiskThreads:
         return True
 
     def close(self, timeout_ms: int = disk_close_timeout_ms) -> bool:
-        """Does what was taken, waiting no longer than `timeout_ms`; nobody hears of it any more. False: not all is done."""
+        """Does what was taken, waiting no longer than `timeout_ms`; nobody hears of it. False: not all is done."""
         self._is_closed = True
         for _ in self._threads:
             self._jobs.put(_STOP)
@@ -45,14 +47,6 @@ class DiskThreads:
             thread.join(timeout_ms / 1000)
         self._done.clear()
         return not any(thread.is_alive() for thread in self._threads)
-
-    def drop(self) -> None:
-        """Forgets what no thread has begun with."""
-        while True:
-            try:
-                self._jobs.get_nowait()
-            except Empty:
-                return
 
     def _work(self) -> None:
         while (taken := self._jobs.get()) is not _STOP:
