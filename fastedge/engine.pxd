@@ -58,6 +58,7 @@ cdef class Exchange:
     cdef str forwarded                  # why the origin was asked (RFC 9211 §2.2), or None
     cdef int origin_status              # what it said, where that is not what the client gets; else 0
     cdef Part part                      # of the stored body, where the reply is a part of it
+    cdef bint disk_asked                # what the disk has of the key is in the store already
     cdef bytes gone                     # purge names that an unsafe method has invalidated, packed; or None
     cdef bint collapsed                 # somebody else's fetch answered
     cdef bint kept                      # what came is being stored

@@ -40,6 +40,7 @@ from fastedge.control import (
     Start,
     ToWorker,
 )
+from fastedge.disk.tier import DiskTier
 from fastedge.errors import ConfigError
 from fastedge.handover import map_purges, read_sources
 from fastedge.inspection import bounded
@@ -103,6 +104,7 @@ class Agent:
             on_tick=lambda now_us: metrics.beat(now_us * 1000),
             origins=start.metric_origins,
             purges=_purges(start),
+            disk=_disk(start, prepared, self._loop),
         )
 
     async def serve(self, sock: socket.socket) -> int:
@@ -180,6 +182,15 @@ def _purges(start: Start) -> Purges:
     if start.purge_file is not None:
         purges.keep = PurgeFile(start.purge_file, logging.getLogger("fastedge").warning).keep
     return purges
+
+
+def _disk(start: Start, prepared: Prepared, loop: asyncio.AbstractEventLoop) -> DiskTier | None:
+    """This worker's hold on the directory that the host's workers share."""
+    if start.disk is None:
+        return None
+    buffer = mmap.mmap(start.disk, 0)
+    os.close(start.disk)
+    return DiskTier(str(prepared.config.cache.disk_path), buffer, loop, logging.getLogger("fastedge").warning)
 
 
 def _tidy() -> None:

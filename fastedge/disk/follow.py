@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from fastedge._core.diskindex import FETCHING, GROWING, PLACING, UNSHAREABLE, Taken
-from fastedge._core.store import Stored
+from fastedge._core.stored import Stored
 from fastedge.clock import monotonic, now
 from fastedge.disk.checksum import Checksum
 from fastedge.disk.record import Record

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastedge._core.diskindex import Taken
-from fastedge._core.store import Stored
+from fastedge._core.stored import Stored
 from fastedge.disk.body import DiskBody
 from fastedge.disk.checksum import Checksum
 from fastedge.disk.record import RECORD_HEAD_BYTES, Record, record_block, record_start, vary_hash

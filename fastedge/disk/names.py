@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import Final
 
 LOCK: Final = "fastedge.lock"
-OURS: Final = frozenset({LOCK, "purges.log"})  # beside the records; the purges' log is written by others
+OURS: Final = frozenset({LOCK, "purges.bin", "purges.bin.new"})  # beside the records; purge_file.py writes the latter
 
 _TEMPORARY: Final = re.compile(r"([0-9a-f]{16})([0-9a-f]{16})\.([0-9a-f]{16})\.tmp")
 FOLDERS: Final = tuple(f"{number:02x}" for number in range(256))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fastedge._core.diskindex import LEAVING, PLACING, DiskIndex, Left, Taken
-from fastedge._core.store import Stored
+from fastedge._core.stored import Stored
 from fastedge.clock import monotonic, now
 from fastedge.disk.body import DiskBody
 from fastedge.disk.complaints import Complaints

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastedge._core.diskindex import DiskIndex
-from fastedge._core.store import Stored
+from fastedge._core.stored import Stored
 from fastedge.clock import monotonic
 from fastedge.disk.body import DiskBody
 from fastedge.disk.complaints import Complaints, Warn

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fastedge._core.diskindex import Taken
-from fastedge._core.store import Stored
+from fastedge._core.stored import Stored
 from fastedge.disk.body import DiskBody
 from fastedge.disk.growing import GrowingFile
-from fastedge.limits import disk_write_bytes_max
+from fastedge.limits import disk_write_bytes_max, disk_write_full_bytes
 
 if TYPE_CHECKING:
     from fastedge.disk.tier import DiskTier
@@ -35,12 +35,18 @@ class Writer:
         self._has_begun = False
         self._is_open = True
         self._unshareable = False
+        self.on_drained: Callable[[], None] | None = None  # called once, when it is no longer full
         tier.loop.call_soon(self._go_on)  # a small response is whole by then, and takes one turn of a thread
 
     @property
     def is_open(self) -> bool:
         """Whether it takes more."""
         return self._is_open and self._final is None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the disk should be waited for, a while, before it is given more."""
+        return self._pending_bytes > disk_write_full_bytes
 
     def write(self, data: bytes) -> bool:
         """The next bytes of the body. False: this response is not going to be stored."""
@@ -88,6 +94,9 @@ class Writer:
         def advanced(result: DiskBody | bool | Exception) -> None:
             self._pending_bytes -= written
             self._advanced(final, result)
+            if self.on_drained is not None and not self.is_full:
+                drained, self.on_drained = self.on_drained, None
+                drained()
 
         self._is_working = self._tier.threads.run(lambda: self._file.advance(pieces, final), advanced)
         self._has_begun = True

@@ -5,7 +5,7 @@ from fastedge.engine cimport Exchange
 from fastedge._core.stored cimport Stored
 from fastedge.origin.fetch cimport Fetch, FetchListener
 from fastedge.server.filesender cimport FileSender
-from fastedge.server.flight cimport FlightListener, Reader
+from fastedge.server.flight cimport Flight, FlightListener, Reader
 from fastedge.server.front cimport Front
 from fastedge.server.timers cimport Timer
 
@@ -69,6 +69,7 @@ cdef class ClientConnection(FlightListener):
     cdef int _start_fetch(self) except -1
     cdef Fetch _fetch_for(self, Exchange exchange, FetchListener listener, bint is_shared)
     cdef int _share(self) except -1
+    cdef int _join(self, Flight flight) except -1
     cdef int _refresh(self, Exchange exchange) except -1
     cdef int _stream(self, list nominated, Framing framing, long long length) except -1
     cdef bytes _hop(self, Request request)

@@ -495,27 +495,52 @@ cdef class ClientConnection(FlightListener):
             return self._act(exchange.alone(reason))
         flight = flights.find(exchange)
         if flight is not None:
-            self.reader = flight.join(self, exchange)
-            if not self.write_paused:
-                self.timer.arm(self.front.patience_queue, PATIENCE_TIME, monotonic_us())
-            return flight.catch_up(self.reader)
+            return self._join(flight)
+        if flights.load(exchange, partial(self._disk_was_asked, exchange)):
+            return 0
+        claim = flights.claim(exchange)
+        if claim is not None and not claim.is_leader:
+            flight = flights.begin(exchange)
+            flight.follow = claim.follow(flight)
+            return self._join(flight)
         step = exchange.lead()
         if step != SHARE:
+            if claim is not None:
+                claim.release()
             return self._act(step)
         flight = flights.begin(exchange)
+        flight.claim = claim
         self.reader = flight.join(self, exchange)
         flight.fetch = self.reader.fetch = self._fetch_for(exchange, flight, True)
         return flight.fetch.start(self.started_us)
+
+    cdef int _join(self, Flight flight) except -1:
+        """One of several who wait, though not for ever."""
+        self.reader = flight.join(self, self.exchange)
+        if not self.write_paused:
+            self.timer.arm(self.front.patience_queue, PATIENCE_TIME, monotonic_us())
+        return flight.catch_up(self.reader)
+
+    def _disk_was_asked(self, Exchange exchange):
+        if self.exchange is exchange:
+            self._act(exchange.look())
+            self._go_on()
 
     cdef int _refresh(self, Exchange exchange) except -1:
         """Has refreshed what was just sent stale, unless somebody is at it already; nobody waits for it."""
         cdef Flight flight
         if self.front.flights.find(exchange) is not None:
             return 0
+        claim = self.front.flights.claim(exchange)
+        if claim is not None and not claim.is_leader:
+            return 0        # another worker is at it
         if exchange.leads_refresh():
             flight = self.front.flights.begin(exchange)
+            flight.claim = claim
             flight.fetch = self._fetch_for(exchange, flight, True)
             return flight.fetch.start(monotonic_us())
+        if claim is not None:
+            claim.release()
         if exchange.failure is not None:
             self.front.report(exchange.failure)
         return 0
@@ -675,8 +700,8 @@ cdef class ClientConnection(FlightListener):
 
     cdef int on_head(self, int status, Fields fields, list nominated, Framing framing, long long length) except -1:
         self.exchange.fetched(make_response(status, fields, STREAM))
-        if self.exchange.gone is not None and self.front.on_invalidated is not None:
-            self.front.on_invalidated(self.exchange.gone)
+        if self.exchange.gone is not None and self.front.observer is not None:
+            self.front.observer.invalidated(self.exchange.gone)
         return self._stream(nominated, framing, length)
 
     cdef int _stream(self, list nominated, Framing framing, long long length) except -1:

@@ -1,6 +1,8 @@
 from fastedge._core.body cimport Framing
+from fastedge._core.diskindex cimport DiskIndex
 from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport Response
+from fastedge._core.purges cimport Purges
 from fastedge._core.store cimport MemoryStore
 from fastedge._core.stored cimport Stored
 from fastedge.caching.storing cimport Assessment
@@ -48,19 +50,24 @@ cdef class Flight(FetchListener):
     cdef Fetch fetch
     cdef Stored validated
     cdef Stored arriving
-    cdef bint storing
+    cdef object claim           # on the disk tier: this fetch is the one of all workers; or None
+    cdef object follow          # on the disk tier: the place of a fetch is taken by another worker's
+    cdef object writer          # into the disk tier, or None
+    cdef bint storing           # every piece is kept, for the memory tier
     cdef State state
     cdef list readers
     cdef list pieces
     cdef Py_ssize_t first       # position of pieces[0]
     cdef long long size         # of the body so far
     cdef long long held         # bytes in `pieces`
+    cdef bint waits_for_disk
     cdef bint fetch_paused
     cdef Fields trailers
 
     cdef Reader join(self, FlightListener listener, Exchange exchange)
     cdef int catch_up(self, Reader reader) except -1
     cdef bint takes(self, Exchange exchange) except -1
+    cdef bint is_kept(self) noexcept
     cdef int abandon(self) except -1
     cdef int _leave(self, Reader reader) except -1
     cdef int _answered(self, int status, Fields fields, list nominated, Framing framing, long long length) except -1
@@ -74,6 +81,11 @@ cdef class Flight(FetchListener):
     cdef int _deliver(self, Reader reader) except -1
     cdef int _finish(self, Reader reader) except -1
     cdef int _trim(self) except -1
+    cdef int _throttle(self) except -1
+    cdef int _begin_writing(self) except -1
+    cdef int _write(self, bytes data) except -1
+    cdef int _stop_source(self) except -1
+    cdef int _unclaim(self, bint is_shareable) except -1
     cdef int _store(self) except -1
     cdef int _end(self, str error) except -1
     cdef list _take_readers(self)
@@ -85,12 +97,18 @@ cdef class Flights:
     cdef MemoryStore store
     cdef Observer observer
     cdef object report          # report(failure): a stage's error
-    cdef long long body_max     # bytes of a body that is stored
+    cdef readonly object tier   # the DiskTier, or None
+    cdef DiskIndex index        # its index, or None
+    cdef dict loading           # key → callbacks that wait for what the disk has of it
+    cdef Purges purges
+    cdef long long body_max     # bytes of a body that is kept in memory
 
     cdef Flight find(self, Exchange exchange)
     cdef Flight begin(self, Exchange exchange)
     cdef str unshared_reason(self, bytes key, long long now_us)
     cdef int not_shared(self, bytes key, str reason, long long now_us) except -1
+    cdef bint load(self, Exchange exchange, object on_loaded) except -1
+    cdef object claim(self, Exchange exchange)
     cdef int keep(self, bytes key, Stored stored) except -1
     cdef int drop(self, Stored stored) except -1
     cdef int forget(self, Flight flight) except -1

@@ -6,18 +6,24 @@ the others are sent on their own way at once. What ends too early is not stored.
 
 cimport cython
 
+from errno import ETIMEDOUT
+from functools import partial
+
 from fastedge._core.body cimport LENGTH, Framing
 from fastedge._core.fields cimport ETAG, LAST_MODIFIED, FieldName, Fields, known
 from fastedge._core.message cimport STREAM, Response, make_response
+from fastedge._core.purges cimport HARD, Purges
 from fastedge._core.store cimport MemoryStore
-from fastedge._core.stored cimport Stored
+from fastedge._core.stored cimport Stored, key_of
 from fastedge._core.storedhead cimport fields_of, head_value
 from fastedge.caching.storing cimport Assessment, assess
 from fastedge.caching.validation cimport freshened, selects
 from fastedge.caching.vary cimport matches
+from fastedge.disk.body cimport DiskBody
+from fastedge.disk.follow import End
 from fastedge.clock cimport monotonic_us, steady_us, wall_seconds
 from fastedge.engine cimport Exchange
-from fastedge.limits import cache_uncollapsed_keys_max, cache_uncollapsed_s, cache_window_bytes_max
+from fastedge.limits import cache_uncollapsed_keys_max, cache_uncollapsed_s, cache_window_bytes_max, disk_write_patience_ms
 from fastedge.origin.fetch cimport Fetch, FetchListener
 from fastedge.server.observer cimport Observer
 
@@ -26,6 +32,7 @@ cdef FieldName _LAST_MODIFIED = known(LAST_MODIFIED)
 cdef long long WINDOW = cache_window_bytes_max
 cdef long long UNSHARED_US = cache_uncollapsed_s * 1_000_000
 cdef Py_ssize_t UNSHARED_MAX = cache_uncollapsed_keys_max
+cdef object DISK_PATIENCE_S = disk_write_patience_ms / 1000
 cdef frozenset FAILURES = frozenset((500, 502, 503, 504))   # RFC 5861 §4
 
 
@@ -108,17 +115,21 @@ cdef class Flight(FetchListener):
             return False
         return known is None or known.vary is None or matches(known.vary, exchange.request, exchange.ctx.plan)
 
+    cdef bint is_kept(self) noexcept:
+        """Whether it goes on without anyone who waits."""
+        return self.state == ASKING or self.storing or self.writer is not None
+
     cdef int abandon(self) except -1:
         """The worker ends."""
-        if self.fetch is not None and not self.readers:
-            self.fetch.cancel()
+        if not self.readers:
+            self._stop_source()
         return self._end(None)
 
     cdef int _leave(self, Reader reader) except -1:
         reader.flight = None
         self.readers.remove(reader)
-        if not self.readers and not self.storing and self.state in (SHARED, PRIVATE):
-            self.fetch.cancel()
+        if not self.readers and not self.is_kept() and self.state != OVER:
+            self._stop_source()
             self._end(None)
         elif self.fetch_paused:
             self._trim()
@@ -149,21 +160,21 @@ cdef class Flight(FetchListener):
         cdef Reader reader
         if self.exchange.origin_answered(response):
             self.flights.report(self.exchange.failure)
-            self.fetch.cancel()
+            self._stop_source()
             for reader in self._take_readers():
                 reader.listener.on_broken(self.exchange.failure)
             return self._end("stage_error")
         if not response.is_stream():
             framing, length = LENGTH, len(response.content)
         assessment = self._assess(response, nominated)
-        if assessment.reason is None and length > self.flights.body_max:
+        if assessment.reason is None and length > self.flights.stored_bytes_max():
             self._keep_to_one("too_large", response, nominated, framing, length)
         elif assessment.reason is not None:
             self._keep_to_one(assessment.reason, response, nominated, framing, length)
         else:
             self._share(assessment, response, nominated, length)
         if self.state != OVER and not response.is_stream():
-            self.fetch.cancel()     # a hook has put a body of its own in its place
+            self._stop_source()     # a hook has put a body of its own in its place
             self.on_body(response.content)
             self.on_end(None)
         return 0
@@ -181,9 +192,19 @@ cdef class Flight(FetchListener):
         )
         self.arriving.length = length
         self.state = SHARED
-        self.storing = True
+        self.storing = length <= self.flights.body_max
+        self._begin_writing()
         for reader in list(self.readers):
             self._begin(reader)
+        return 0
+
+    cdef int _begin_writing(self) except -1:
+        """On its way to the disk too, where other workers read along."""
+        claim, self.claim = self.claim, None
+        if claim is not None:
+            self.writer = claim.begin(self.arriving)
+        elif self.flights.tier is not None and self.follow is None:
+            self.writer = self.flights.tier.begin(self.arriving)
         return 0
 
     cdef int _keep_to_one(self, str reason, Response response, list nominated, Framing framing, long long length) except -1:
@@ -192,6 +213,7 @@ cdef class Flight(FetchListener):
         self.flights.forget(self)
         self.flights.not_shared(self.exchange.key, reason, steady_us(monotonic_us()))
         self.flights.drop(self.validated)
+        self._unclaim(False)
         self.exchange.ctx.cache_reason = reason
         for reader in list(self.readers):
             if reader.exchange is self.exchange and not reader.exchange.asks_for_less():
@@ -199,7 +221,7 @@ cdef class Flight(FetchListener):
             else:
                 self._release(reader, reason)
         if one is None:
-            self.fetch.cancel()
+            self._stop_source()
             return self._end(None)
         self.state = PRIVATE
         return one.listener.on_own_head(response, nominated, framing, length)
@@ -232,6 +254,7 @@ cdef class Flight(FetchListener):
         fresh.body, fresh.length = self.validated.body, self.validated.length
         if assessment.reason is None:
             self.flights.keep(self.exchange.key, fresh)
+            self.flights.freshen(self.validated, fresh)
         else:
             self.flights.drop(self.validated)
         for reader in self._take_readers():
@@ -241,7 +264,7 @@ cdef class Flight(FetchListener):
     cdef int _stand_in(self, int status) except -1:
         """The origin fails: what is stored stands in, for those who take it."""
         cdef Reader reader
-        self.fetch.cancel()
+        self._stop_source()
         for reader in self._take_readers():
             if reader.exchange.may_stand_in(self.validated):
                 reader.listener.on_stored(self.validated, "STALE", status)
@@ -254,10 +277,13 @@ cdef class Flight(FetchListener):
         self.pieces.append(data)
         self.size += len(data)
         self.held += len(data)
+        if self.writer is not None:
+            self._write(data)
         if self.storing and self.size > self.flights.body_max:
             self.storing = False
             self.flights.forget(self)
-            self.flights.not_shared(self.exchange.key, "too_large", steady_us(monotonic_us()))
+            if self.writer is None and self.follow is None:
+                self.flights.not_shared(self.exchange.key, "too_large", steady_us(monotonic_us()))
         for reader in list(self.readers):
             self._deliver(reader)
         return self._trim()
@@ -271,7 +297,7 @@ cdef class Flight(FetchListener):
     cdef int on_end(self, Fields trailers) except -1:
         cdef Reader reader
         self.trailers = trailers
-        if self.storing:
+        if self.arriving is not None and (self.storing or self.writer is not None):
             self._store()
         self._end(None)
         for reader in list(self.readers):
@@ -285,6 +311,38 @@ cdef class Flight(FetchListener):
         for reader in self._take_readers():
             reader.listener.on_failure(status, error)
         return 0
+
+    # --- what another worker's fetch says, by way of the disk ---------------------------------------------------------
+
+    def followed_head(self, Stored stored):
+        """The head of what another worker stores."""
+        cdef Reader reader
+        self.arriving = stored
+        self.state = SHARED
+        self.storing = stored.length <= self.flights.body_max
+        for reader in list(self.readers):
+            self._begin(reader)
+
+    def followed_data(self, bytes data):
+        if self.state == SHARED:
+            self.on_body(data)
+            self.on_flush()
+
+    def followed_end(self, end):
+        """All of it; or each goes on alone, or asks again who fetches it now."""
+        cdef Reader reader
+        if self.state == OVER:
+            return
+        if end is End.FINISHED:
+            self.on_end(None)
+        elif self.state == SHARED:
+            self.on_failure(502, "http_response_incomplete")
+        else:
+            if end is End.UNSHAREABLE:
+                self.flights.not_shared(self.exchange.key, "unshared", steady_us(monotonic_us()))
+            self._end(None)
+            for reader in self._take_readers():
+                reader.listener.on_released("unshared" if end is End.UNSHAREABLE else None)
 
     # --- readers ------------------------------------------------------------------------------------------------
 
@@ -329,18 +387,26 @@ cdef class Flight(FetchListener):
         cdef Reader reader
         cdef Py_ssize_t needed = self.first + len(self.pieces)
         if self.storing or self.state == OVER:
-            return 0
+            return 0        # what goes to the memory tier stays whole
         for reader in self.readers:
             needed = min(needed, reader.position)
         while self.first < needed:
             self.held -= len(<bytes> self.pieces.pop(0))
             self.first += 1
-        if self.fetch_paused != (self.held > WINDOW):
-            self.fetch_paused = not self.fetch_paused
-            if self.fetch_paused:
-                self.fetch.pause()
-            else:
-                self.fetch.resume()
+        return self._throttle()
+
+    cdef int _throttle(self) except -1:
+        """Holds the origin back while a reader or the disk is slower."""
+        cdef bint is_too_fast = self.waits_for_disk or (self.held > WINDOW and not self.storing)
+        if self.state == OVER or self.fetch_paused == is_too_fast:
+            return 0
+        self.fetch_paused = is_too_fast
+        if self.follow is not None:
+            (self.follow.pause if is_too_fast else self.follow.resume)()
+        elif is_too_fast:
+            self.fetch.pause()
+        else:
+            self.fetch.resume()
         return 0
 
     cdef list _take_readers(self):
@@ -352,17 +418,64 @@ cdef class Flight(FetchListener):
 
     # --- the end ------------------------------------------------------------------------------------------------
 
+    cdef int _write(self, bytes data) except -1:
+        if not self.writer.write(data):
+            self.writer = None
+        elif self.writer.is_full and not self.waits_for_disk:
+            self.waits_for_disk = True
+            self.writer.on_drained = self._disk_took
+            self.flights.tier.loop.call_later(DISK_PATIENCE_S, self._disk_is_slow, self.writer)
+            self._throttle()
+        return 0
+
+    def _disk_took(self):
+        self.waits_for_disk = False
+        self._throttle()
+
+    def _disk_is_slow(self, writer):
+        """Clients do not wait for a disk that cannot keep up."""
+        if self.waits_for_disk and self.writer is writer:
+            self.writer = None
+            writer.abort(unshareable=True)
+            self.flights.tier.failed(OSError(ETIMEDOUT, "it is too slow"))
+            self._disk_took()
+
     cdef int _store(self) except -1:
+        """It is whole: into the memory tier, and to its place on the disk."""
         cdef Stored stored = self.arriving
-        stored.body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
         stored.length = self.size
-        return self.flights.keep(self.exchange.key, stored)
+        if self.storing:
+            stored.body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
+            self.flights.keep(self.exchange.key, stored)
+        if self.writer is not None:
+            writer, self.writer = self.writer, None
+            writer.finish(stored, None if self.storing else partial(self.flights.kept_on_disk, self.exchange.key, stored))
+        return 0
+
+    cdef int _stop_source(self) except -1:
+        """Nobody wants what still comes."""
+        if self.fetch is not None:
+            self.fetch.cancel()
+        if self.follow is not None:
+            self.follow.cancel()
+        return 0
+
+    cdef int _unclaim(self, bint is_shareable) except -1:
+        """Other workers need not wait for this fetch."""
+        claim, self.claim = self.claim, None
+        if claim is not None:
+            claim.release(unshareable=not is_shareable)
+        return 0
 
     cdef int _end(self, str error) except -1:
         if self.state == OVER:
             return 0
         self.state = OVER
         self.storing = False
+        self._unclaim(True)
+        if self.writer is not None:
+            self.writer.abort()
+            self.writer = None
         self.flights.forget(self)
         if self.flights.observer is not None and self.fetch is not None:
             self.flights.observer.fetched(self.fetch, error)
@@ -373,8 +486,12 @@ cdef class Flight(FetchListener):
 cdef class Flights:
     """The flights of a worker, by key; and the keys whose last answer was not for sharing: nobody waits for those."""
 
-    def __init__(self, MemoryStore store, *, report, Observer observer=None, long long body_max):
+    def __init__(self, MemoryStore store, Purges purges, *, report, Observer observer=None, long long body_max, tier=None):
         self.store = store
+        self.purges = purges
+        self.tier = tier
+        self.index = None if tier is None else tier.index
+        self.loading = {}
         self.report = report
         self.observer = observer
         self.body_max = body_max
@@ -426,6 +543,53 @@ cdef class Flights:
         self.unshared[key] = (now_us + UNSHARED_US, reason)
         return 0
 
+    cdef bint load(self, Exchange exchange, object on_loaded) except -1:
+        """Has what the disk holds of this key put into the store; False where that is nothing, or not to be had now."""
+        if self.index is None or exchange.disk_asked or not self.index.knows(exchange.hash.high, exchange.hash.low):
+            return False
+        exchange.disk_asked = True
+        waiting = self.loading.get(exchange.key)
+        if waiting is not None:
+            waiting.append(on_loaded)
+            return True
+        if not self.tier.load(exchange.hash.high, exchange.hash.low, exchange.key, partial(self._loaded, exchange.key)):
+            return False
+        self.loading[exchange.key] = [on_loaded]
+        return True
+
+    def _loaded(self, bytes key, list found):
+        cdef Stored stored
+        for stored in found:
+            if self._is_purged(stored):
+                self.tier.remove(stored)
+            else:
+                self.store.keep(stored)
+        for on_loaded in self.loading.pop(key, ()):
+            on_loaded()
+
+    def _is_purged(self, Stored stored):
+        return self.purges.verdict_at(
+            stored.facts, stored.names_total, key_of(stored) + stored.url_at, stored.url_size, stored.born
+        ) == HARD
+
+    def kept_on_disk(self, bytes key, Stored stored, body):
+        """A body too large for the memory tier has its place on the disk, or has found none."""
+        if isinstance(body, DiskBody):
+            stored.body = body
+            self.keep(key, stored)
+
+    def stored_bytes_max(self):
+        """Bytes of the largest body that either tier takes."""
+        return self.body_max if self.tier is None else max(self.body_max, self.tier.body_bytes_max)
+
+    def freshen(self, Stored old, Stored fresh):
+        if self.tier is not None:
+            self.tier.freshen(old, fresh)
+
+    cdef object claim(self, Exchange exchange):
+        """This fetch for one of all workers; None where nobody can be told."""
+        return None if self.tier is None else self.tier.claim(exchange.hash.high, exchange.hash.low)
+
     cdef int keep(self, bytes key, Stored stored) except -1:
         self.unshared.pop(key, None)
         if self.store.keep(stored) and self.observer is not None:
@@ -435,6 +599,8 @@ cdef class Flights:
     cdef int drop(self, Stored stored) except -1:
         if stored is not None:
             self.store.drop(stored)
+            if self.tier is not None:
+                self.tier.remove(stored)
         return 0
 
     cdef int forget(self, Flight flight) except -1:

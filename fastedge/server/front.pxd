@@ -24,7 +24,6 @@ cdef class Front:
     cdef readonly MemoryStore store         # None: nothing is stored
     cdef readonly Purges purges
     cdef readonly Flights flights
-    cdef public object on_invalidated       # on_invalidated(names): what an unsafe method has purged; or None
     cdef readonly set connections
     cdef public bint draining
     cdef public int connections_max

@@ -22,7 +22,6 @@ class Front:
     store: MemoryStore | None
     purges: Purges
     flights: Flights | None
-    on_invalidated: Callable[[bytes], None] | None
     collected_body_bytes_max: int
     def __init__(
         self,

@@ -20,6 +20,7 @@ cdef class Observer:
     cdef int replied(self, Exchange exchange, Fetch fetch, str error, const Traffic* traffic) except -1
     cdef int refused(self, double now, const unsigned char* client, str reason, const Traffic* traffic) except -1
     cdef int stored(self) except -1
+    cdef int invalidated(self, bytes names) except -1
     cdef int opened(self) except -1
     cdef int closed(self) except -1
     cdef int turned_away(self) except -1

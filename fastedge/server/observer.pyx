@@ -1,6 +1,7 @@
 """Counts and logs each request as it ends. Costs integers and one line in a buffer; never waits for a disk or a scrape."""
 
 cimport cython
+from libc.stdint cimport uint64_t
 
 from fastedge._core.accesslog cimport LogBuffer, Measured
 from fastedge._core.metrics cimport (
@@ -8,7 +9,7 @@ from fastedge._core.metrics cimport (
     CACHE_STORED, CACHE_UPDATING,
     CONNECTIONS_ACCEPTED, CONNECTIONS_OPEN, CONNECTIONS_REFUSED, LOG_LINES_DROPPED, ORIGIN_FAILED_BREAKER_OPEN, ORIGIN_FAILED_CONNECT,
     ORIGIN_FAILED_PROTOCOL, ORIGIN_FAILED_QUEUE_FULL, ORIGIN_FAILED_RESET, ORIGIN_FAILED_TIMEOUT, ORIGIN_FIRST_BYTE,
-    ORIGIN_REQUESTS, ORIGIN_RETRIES, STAGE_FAILURES, Metrics, origin_cell,
+    ORIGIN_REQUESTS, ORIGIN_RETRIES, PURGES_INVALIDATION, STAGE_FAILURES, Metrics, origin_cell,
 )
 from fastedge.clock cimport monotonic_us
 from fastedge.engine cimport Exchange
@@ -116,6 +117,11 @@ cdef class Observer:
 
     cdef int stored(self) except -1:
         self.metrics.add(CACHE_STORED, 1)
+        return 0
+
+    cdef int invalidated(self, bytes names) except -1:
+        """Purge names, packed, that an unsafe method has purged."""
+        self.metrics.add(PURGES_INVALIDATION, len(names) // sizeof(uint64_t))
         return 0
 
     cdef int opened(self) except -1:

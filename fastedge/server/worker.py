@@ -17,8 +17,11 @@ from fastedge._core.store import MemoryStore
 from fastedge.assembly import Prepared
 from fastedge.clock import monotonic, steady
 from fastedge.config.schema import Cache
+from fastedge.disk.tier import DiskTier
+from fastedge.handover import private_purges
 from fastedge.inspection import StoredObject
 from fastedge.limits import (
+    cache_heads_bytes_min,
     cache_memory_share,
     listen_backlog,
     metrics_origins_max,
@@ -41,7 +44,8 @@ log = logging.getLogger("fastedge")
 class Worker:
     """`observer` counts and logs finished requests, and its slot of the shared mapping is where a running hook leaves
     its mark; `on_tick` is called every `tick_ms`. `origins` are the names that have counters
-    already, by their index. `purges` is the host's table; left out, one of its own."""
+    already, by their index. `purges` is the host's table; left out, one of its own.
+    `disk` is the tier that all workers share, if there is one."""
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class Worker:
         on_tick: Callable[[int], None] | None = None,
         origins: tuple[str, ...] = (),
         purges: Purges | None = None,
+        disk: DiskTier | None = None,
     ) -> None:
         self._loop = loop
         self._observer = observer
@@ -62,7 +67,9 @@ class Worker:
         self._servers: list[asyncio.AbstractServer] = []
         self._evictions = 0  # counted already
         self._errors = _StageErrors()
-        store = _make_store(prepared.config.cache)
+        purges = private_purges() if purges is None else purges
+        store = _make_store(prepared.config.cache, disk)
+        self.disk = disk
         self.front = Front(
             self._connector.side,
             self._timers,
@@ -72,17 +79,19 @@ class Worker:
             observer=observer,
             store=store,
             purges=purges,
-            flights=None if store is None else self._flights(store, prepared.config.cache),
+            flights=None if store is None else self._flights(store, purges, prepared.config.cache),
         )
         self.front.pools = {}
         self.commit(prepared)
 
-    def _flights(self, store: MemoryStore, cache: Cache) -> Flights:
+    def _flights(self, store: MemoryStore, purges: Purges, cache: Cache) -> Flights:
         return Flights(
             store,
+            purges,
             report=self._errors.report,
             observer=self._observer,
             body_max=(cache.memory_mb << 20) // cache_memory_share,
+            tier=self.disk,
         )
 
     # --- a generation -------------------------------------------------------------------------------------------
@@ -136,6 +145,8 @@ class Worker:
         drained = not self.front.connections
         if self.front.flights is not None:
             self.front.flights.abandon()
+        if self.disk is not None:
+            self.disk.close()
         for connection in list(self.front.connections):
             connection.abort()
         await self._connector.close(self.front.pools)
@@ -183,9 +194,12 @@ class Worker:
             self._evictions = store.evictions
 
 
-def _make_store(cache: Cache) -> MemoryStore | None:
-    """A worker's own tier; without one nothing is stored."""
-    return MemoryStore(cache.memory_mb << 20, os.urandom(16)) if cache.memory_mb else None
+def _make_store(cache: Cache, disk: DiskTier | None) -> MemoryStore | None:
+    """A worker's own tier, which also holds the heads of what is on disk; without either nothing is stored."""
+    bytes_max = cache.memory_mb << 20
+    if disk is not None:
+        bytes_max = max(bytes_max, cache_heads_bytes_min)
+    return MemoryStore(bytes_max, os.urandom(16)) if bytes_max else None
 
 
 class _StageErrors:

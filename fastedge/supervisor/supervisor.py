@@ -14,6 +14,7 @@ from fastedge._core.metrics import Metrics, extend_origins
 from fastedge.clock import monotonic, now
 from fastedge.config import EdgeConfig, Sources
 from fastedge.config.problems import Problem
+from fastedge.config.schema import Cache
 from fastedge.config.sizes import workers_of
 from fastedge.control import (
     Abort,
@@ -30,6 +31,7 @@ from fastedge.control import (
     Reopen,
     Start,
 )
+from fastedge.disk.directory import DirectoryLock, SharedIndex
 from fastedge.handover import SealedSources, SharedMetrics, SharedPurges
 from fastedge.inspection import Inspection
 from fastedge.limits import cache_inspection_ms_max, supervisor_gap_ms_max, supervisor_tick_ms
@@ -48,11 +50,12 @@ Say = Callable[[str], None]
 class Supervisor:
     """Made on a running loop; `serve` gives the exit status. `say` takes lines for the operator.
 
-    Raises ConfigError for an address that cannot be listened on; then nothing stays open.
+    Raises ConfigError for an address that cannot be listened on, or a directory that cannot be had.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sources: Sources, config: EdgeConfig, say: Say) -> None:
         count = workers_of(config, len(os.sched_getaffinity(0)))
+        self.disk = DiskDirectory(config.cache) if config.cache.disk_path else None
         self.listeners = Listeners("server.listen", config.server.listen, count)
         self.config = config
         self.sealed = SealedSources(sources, 1)
@@ -92,6 +95,8 @@ class Supervisor:
             self.purges.close()
             if self.purge_file is not None:
                 self.purge_file.close()
+            if self.disk is not None:
+                self.disk.close()
 
     # --- what the outside asks for ------------------------------------------------------------------------------
 
@@ -218,6 +223,7 @@ class Supervisor:
             sources=sealed.descriptor,
             metrics=self.metrics.descriptor,
             purges=self.purges.descriptor,
+            disk=self.disk.descriptor if self.disk else None,
             purge_file=self.purge_file.descriptor if self.purge_file else None,
             listeners=self.listeners.descriptors(slot),
             metric_origins=self.metric_origins,
@@ -346,6 +352,19 @@ def _open_purge_file(config: EdgeConfig, purges: SharedPurges, say: Say) -> Purg
     if config.cache.disk_path is None:
         return None
     return open_purges(Path(config.cache.disk_path), purges.table, now(), say)
+
+
+class DiskDirectory:
+    """The directory of the disk tier, this instance's alone, and the index of it that all workers share."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._lock = DirectoryLock(str(cache.disk_path))
+        self._index = SharedIndex(cache.disk_mb)
+        self.descriptor = self._index.descriptor
+
+    def close(self) -> None:
+        self._index.close()
+        self._lock.close()
 
 
 def _now_ms() -> int:

@@ -52,7 +52,7 @@ class WorkerProcess:
 
 
 def _spawn(start: Start) -> subprocess.Popen[bytes]:
-    inherited = (start.control, start.sources, start.metrics, start.purges, start.purge_file, *start.listeners)
+    inherited = (*start.listeners, start.control, start.sources, start.metrics, start.purges, start.purge_file, start.disk)
     command = [sys.executable, "-P", "-m", "fastedge.worker_process", msgspec.json.encode(start).decode()]
     # The same modules as here, however this process came to find them; -P keeps the working directory's out.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

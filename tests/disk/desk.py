@@ -9,7 +9,7 @@ from typing import Any
 import uvloop
 import xxhash
 
-from fastedge._core.store import Stored
+from fastedge._core.stored import Stored
 from fastedge.clock import monotonic, now
 from fastedge.disk.directory import SharedIndex
 from fastedge.disk.follow import End
