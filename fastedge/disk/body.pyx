@@ -11,6 +11,7 @@ from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.string cimport memcmp
 from posix.fcntl cimport O_CLOEXEC, O_NONBLOCK, O_RDONLY, open as open_file
+from posix.types cimport off_t
 from posix.unistd cimport close as close_file, pread
 
 from fastedge.disk.nowait cimport open_nowait, pages_held, read_nowait
@@ -18,7 +19,7 @@ from fastedge.disk.record cimport Identity, Record, identify, lock_shared, unloc
 from fastedge.limits import disk_window_bytes
 
 cdef extern from "sys/sendfile.h" nogil:
-    Py_ssize_t sendfile(int out, int source, long long* offset, size_t count)
+    Py_ssize_t sendfile(int out, int source, off_t* offset, size_t count)
 
 cdef enum:
     PAGE = 4096
@@ -123,7 +124,7 @@ cdef class DiskBody:
 
     cdef Py_ssize_t send_some(self, int socket, long long offset, Py_ssize_t count) noexcept:
         cdef Py_ssize_t n, warm = self.probe(offset, count)
-        cdef long long at = self.body_at + offset
+        cdef off_t at = self.body_at + offset
         if warm <= 0:
             return warm
         while True:
