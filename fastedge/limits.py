@@ -81,6 +81,7 @@ disk_write_full_bytes = 1024 * 1024  # of one response, taken and not yet writte
 disk_write_patience_ms = 3_000  # for so long; a slower disk stores it not, and is left alone for a while
 disk_write_bytes_max = 4 * 1024 * 1024  # of one response, taken and not yet written; a slower disk stores it not
 disk_read_bytes = 64 * 1024  # read at once when a record is loaded
+disk_load_now_max = 4  # variants of a key that are loaded on the loop, where they are in memory
 disk_window_bytes = 256 * 1024  # read at once of a body that is sent or followed
 disk_follow_poll_ms = 2  # how often a growing record is looked at; no system call
 disk_leader_check_ms = 100  # how often one looks whether its writer lives

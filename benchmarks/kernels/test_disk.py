@@ -79,6 +79,15 @@ def test_load(benchmark: Any, tier: DiskTier, size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1024, 65536])
+def test_load_now(benchmark: Any, tier: DiskTier, size: int) -> None:
+    """On the loop, of what is in the kernel's memory."""
+    stored = response(1, size)
+    assert store(tier, stored)
+    (loaded,) = benchmark(tier.load_now, stored.high, stored.low, stored.key)
+    assert loaded.length == size
+
+
+@pytest.mark.parametrize("size", [1024, 65536])
 def test_load_through_the_loop(benchmark: Any, tier: DiskTier, size: int) -> None:
     """As a request sees it: from the loop to the thread and back."""
     stored = response(1, size)

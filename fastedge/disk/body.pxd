@@ -24,6 +24,7 @@ cdef class DiskBody:
     cdef Py_ssize_t send_some(self, int socket, long long offset, Py_ssize_t count) noexcept
     # How many bytes from `offset` on could be sent now without waiting for the disk: > 0, COLD or DAMAGED.
     cdef Py_ssize_t probe(self, long long offset, Py_ssize_t count) noexcept
+    cdef bint _reopen(self) noexcept
     cdef Py_ssize_t _held(self, long long at, Py_ssize_t count) noexcept
     cdef int _sent(self, long long to) noexcept
     cdef bint _is_same(self, int fd) noexcept nogil

@@ -10,39 +10,16 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.string cimport memcmp
+from posix.fcntl cimport O_CLOEXEC, O_NONBLOCK, O_RDONLY, open as open_file
+from posix.types cimport off_t
 from posix.unistd cimport close as close_file, pread
 
+from fastedge.disk.nowait cimport open_nowait, pages_held, read_nowait
 from fastedge.disk.record cimport Identity, Record, identify, lock_shared, unlock
 from fastedge.limits import disk_window_bytes
 
 cdef extern from "sys/sendfile.h" nogil:
-    Py_ssize_t sendfile(int out, int source, long long* offset, size_t count)
-
-cdef extern from *:
-    """
-    #include <fcntl.h>
-    #include <stdint.h>
-    #include <sys/syscall.h>
-    #include <sys/uio.h>
-    #include <unistd.h>
-    #ifndef RWF_NOWAIT
-    #define RWF_NOWAIT 8
-    #endif
-    static Py_ssize_t fe_read_nowait(int fd, void* buffer, size_t count, long long at) {
-        struct iovec piece = {buffer, count};
-        return preadv2(fd, &piece, 1, at, RWF_NOWAIT);
-    }
-    /* Pages of a range that are in memory: cachestat(2), Linux 6.5; -1 where the kernel does not say. */
-    static long long fe_pages_held(int fd, long long at, long long count) {
-        struct { uint64_t at, count; } range = {at, count};
-        struct { uint64_t held, dirty, writeback, evicted, recently_evicted; } stat;
-        return syscall(451, fd, &range, &stat, 0) ? -1 : (long long) stat.held;
-    }
-    static int fe_reopen(const char* path) { return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); }
-    """
-    Py_ssize_t fe_read_nowait(int fd, void* buffer, size_t count, long long at) noexcept nogil
-    long long fe_pages_held(int fd, long long at, long long count) noexcept nogil
-    int fe_reopen(const char* path) noexcept nogil
+    Py_ssize_t sendfile(int out, int source, off_t* offset, size_t count)
 
 cdef enum:
     PAGE = 4096
@@ -125,7 +102,7 @@ cdef class DiskBody:
         cdef bint is_whole
         with nogil:
             if fd < 0:
-                fd = fe_reopen(path)
+                fd = open_file(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
             is_whole = fd >= 0 and self._is_same(fd) and self._touch(fd, offset, count)
         if fd != self.fd:
             if self.fd < 0 and is_whole:
@@ -147,7 +124,7 @@ cdef class DiskBody:
 
     cdef Py_ssize_t send_some(self, int socket, long long offset, Py_ssize_t count) noexcept:
         cdef Py_ssize_t n, warm = self.probe(offset, count)
-        cdef long long at = self.body_at + offset
+        cdef off_t at = self.body_at + offset
         if warm <= 0:
             return warm
         while True:
@@ -168,7 +145,7 @@ cdef class DiskBody:
         cdef Identity now
         if self.gone:
             return DAMAGED
-        if self.fd < 0:
+        if self.fd < 0 and not self._reopen():
             return COLD
         self.is_used = True
         count = min(count, WINDOW, self.length - offset)
@@ -183,14 +160,27 @@ cdef class DiskBody:
             return min(count, self.warm_to - offset)
         return self._held(self.body_at + offset, count)
 
+    cdef bint _reopen(self) noexcept:
+        """Opens the file again if that takes no waiting, and it is the same."""
+        cdef Identity now
+        cdef int fd = open_nowait(self.path)
+        if fd < 0:
+            return False
+        if identify(fd, &now) or memcmp(&now, &self.identity, sizeof(Identity)):
+            close_file(fd)
+            return False    # the thread will say what it is
+        self.fd = fd
+        self.tier.opened(self)
+        return True
+
     cdef Py_ssize_t _held(self, long long at, Py_ssize_t count) noexcept:
         """How many bytes from there on are in memory, all or some; COLD for none."""
         cdef long long first = at - at % PAGE
         cdef long long pages = (at + count - first + PAGE - 1) // PAGE
-        cdef Py_ssize_t got = fe_pages_held(self.fd, first, at + count - first)
+        cdef Py_ssize_t got = pages_held(self.fd, first, at + count - first)
         if got >= pages:
             return count
-        got = fe_read_nowait(self.fd, _scratch, count, at)
+        got = read_nowait(self.fd, _scratch, count, at)
         return got if got > 0 else COLD
 
     cdef int _sent(self, long long to) noexcept:

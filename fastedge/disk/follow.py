@@ -6,7 +6,7 @@ come. It never waits for a leader that is dead.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
@@ -118,8 +118,10 @@ class Follow:
         seen: list[Stored | bytes | End] = []
         if self._record is None:
             self._record = self._open()
-            stored = self._record and self._record.stored(None, now(), monotonic(), self._tier.records.boot)
-            if self._record is None or stored is None:
+            if self._record is None:
+                return seen  # just between two names: the next poll finds it, or that it is gone
+            stored = self._record.stored(None, now(), monotonic(), self._tier.records.boot)
+            if stored is None:
                 return [End.LOST]
             seen.append(stored)
         count = min(size - self._offset, disk_window_bytes)
@@ -145,18 +147,20 @@ class Follow:
 
     def _open(self) -> Record | None:
         """The file of this very fetch, under the name that it grows in, or one that it has taken since."""
-        names, index = self._tier.names, self._tier.index
-        high, low = self._key
-        paths = [names.temporary(high, low, self._taken.stamp)]
-        paths += [names.record(high, low, vary) for vary, _ in index.variants(high, low)]
-        for path in paths:
+        for path in self._paths():
             try:
-                record = Record(path, high, low)
+                record = Record(path, *self._key)
             except FileNotFoundError:
                 continue
             if record.stamp == self._taken.stamp:
                 return record
         return None
+
+    def _paths(self) -> Iterator[bytes]:
+        names, (high, low) = self._tier.names, self._key
+        yield names.temporary(high, low, self._taken.stamp)
+        for vary, _ in self._tier.index.variants(high, low):  # asked once it was not under the first name any more
+            yield names.record(high, low, vary)
 
     # --- on the loop ----------------------------------------------------------------------------------------------
 

@@ -52,6 +52,7 @@ cdef class Record:
     cdef RecordHead* head           # what was read of the file from its first byte
     cdef Py_ssize_t held            # bytes there
     cdef Meta* meta                 # the newest whole block, in it
+    cdef bint waits                 # for the disk if need be; if not, EAGAIN
 
     cdef int _open(self, const char* path, int flags) noexcept nogil
     cdef int _read(self) noexcept nogil

@@ -20,6 +20,7 @@ import os
 from fastedge._core.stored cimport Stored, new_stored
 from fastedge.disk.checksum cimport Hash128, checksum, digest_state, free_state, new_state, update_state
 from fastedge.disk.checksum import checksum_of
+from fastedge.disk.nowait cimport open_nowait, read_nowait
 from fastedge.limits import disk_read_bytes, disk_window_bytes
 
 cdef extern from *:
@@ -160,18 +161,24 @@ cdef class Verified:
 
 @cython.final
 cdef class Record:
-    """An open file that was found to be a record of the key with this hash. For a thread: everything here may wait.
+    """An open file that was found to be a record of the key with this hash.
 
-    OSError for a file that cannot be opened or read, DamagedRecord for one that is no such record.
+    OSError for a file that cannot be opened or read, DamagedRecord for one that is no such record. For a thread, as
+    everything here may wait; without `waits` for the loop: BlockingIOError where there is more to do than look into memory,
+    and this goes for `verify` too.
     """
 
-    def __cinit__(self, bytes path not None, uint64_t high, uint64_t low, bint writable=False):
+    def __cinit__(self, bytes path not None, uint64_t high, uint64_t low, bint writable=False, bint waits=True):
         cdef const char* name = path
         cdef int error
         self.fd = -1
         self.path = path
-        with nogil:
-            error = self._open(name, O_RDWR if writable else O_RDONLY)
+        self.waits = waits
+        if waits:
+            with nogil:
+                error = self._open(name, O_RDWR if writable else O_RDONLY)
+        else:
+            error = self._open(name, O_RDONLY)
         self._adopt(error)
         if self.head.high != high or self.head.low != low:
             raise DamagedRecord("it is filed under another key")
@@ -236,8 +243,11 @@ cdef class Record:
             raise DamagedRecord("it is cut short, or was never finished")
         if known:
             return
-        with nogil:
-            error = self._verify()
+        if self.waits:
+            with nogil:
+                error = self._verify()
+        else:
+            error = self._verify() if self.identity.size <= self.held else EAGAIN
         if error == DAMAGED:
             raise DamagedRecord("its body is not the one that was stored")
         if error:
@@ -325,7 +335,10 @@ cdef class Record:
     # --- below ----------------------------------------------------------------------------------------------------
 
     cdef int _open(self, const char* path, int flags) noexcept nogil:
-        self.fd = open_file(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)  # a FIFO is no reason to wait
+        if self.waits:
+            self.fd = open_file(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)  # a FIFO is no reason to wait
+        else:
+            self.fd = open_nowait(path)
         if self.fd < 0:
             return errno
         return self._read()
@@ -334,7 +347,7 @@ cdef class Record:
         """Reads the meta. What looks damaged may be just being renewed: then it is read once more, alone."""
         cdef int error = self._read_once()
         if error == DAMAGED:
-            if lock_shared(self.fd):
+            if not self.waits or lock_shared(self.fd):
                 return EAGAIN
             error = self._read_once()
             unlock(self.fd)
@@ -367,6 +380,9 @@ cdef class Record:
             return ENOMEM
         self.head = <RecordHead*> memory
         self.meta = NULL
+        if not self.waits:
+            self.held = read_nowait(self.fd, memory, count, 0)
+            return 0 if self.held == count else EAGAIN
         self.held = _read_all(self.fd, <char*> memory, count, 0)
         return EIO if self.held < 0 else DAMAGED if self.held < count else 0
 

@@ -15,7 +15,7 @@ from fastedge.disk.complaints import Complaints
 from fastedge.disk.names import Names, disk_bytes
 from fastedge.disk.process import boot_number
 from fastedge.disk.record import DamagedRecord, Record, Verified, vary_hash
-from fastedge.limits import disk_evict_batch_max, disk_verified_max, inline_body_bytes_max
+from fastedge.limits import disk_evict_batch_max, disk_load_now_max, disk_verified_max, inline_body_bytes_max
 
 _EVICTIONS_MAX: Final = 1024  # batches for one response
 
@@ -41,6 +41,25 @@ class Records:
             variants = [(0, 0)]
         loaded = (self._load(high, low, *variant, key) for variant in variants)
         return [stored for stored in loaded if stored is not None]
+
+    def load_now(self, high: int, low: int, key: bytes) -> list[Stored] | None:
+        """The same for the loop, as far as no disk is waited for. None: let a thread `load`."""
+        variants = self.index.variants(high, low)
+        if len(variants) > disk_load_now_max or not (variants or self.index.is_scanned):
+            return None
+        try:
+            return [stored for vary, _ in variants if (stored := self._load_now(high, low, vary, key)) is not None]
+        except (OSError, DamagedRecord):
+            return None
+
+    def _load_now(self, high: int, low: int, vary: int, key: bytes) -> Stored | None:
+        path = self.names.record(high, low, vary)
+        record = Record(path, high, low, waits=False)
+        if not record.has_key(key):
+            return None
+        record.verify(self.verified)
+        self.index.touch(high, low, vary)
+        return record.stored(self._body(record, path), now(), monotonic(), self.boot)
 
     def _load(self, high: int, low: int, vary: int, stamp: int, key: bytes) -> Stored | None:
         path = self.names.record(high, low, vary)

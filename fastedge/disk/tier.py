@@ -59,6 +59,13 @@ class DiskTier:
         """Whether it is worth asking; no system call. From Cython: `index.knows`."""
         return self.index.has(high, low)
 
+    def load_now(self, high: int, low: int, key: bytes) -> list[Stored] | None:
+        """Every whole response under this key, if they are in the kernel's memory and their bodies small or verified.
+        None: `load` them."""
+        loaded = self.records.load_now(high, low, key)
+        self._trim()
+        return loaded
+
     def load(self, high: int, low: int, key: bytes, on_loaded: Callable[[list[Stored]], None]) -> bool:
         """`on_loaded` gets every whole response under this key. False: the threads are busy, and nothing is called."""
 

@@ -74,11 +74,24 @@ def test_socket_that_is_gone_is_told_from_a_damaged_file(body, pair):
     assert body.ready(0, 1000) == 1000
 
 
-def test_descriptor_is_opened_again_when_it_was_given_up(desk, body, pair):
-    assert not body.close_if_unused() or not body.is_open
+def give_up(body) -> None:
     body.close_if_unused()
+    assert body.close_if_unused()
     assert not body.is_open
-    assert body.ready(0, 10) == COLD
+
+
+def test_file_that_was_given_up_is_opened_by_a_thread(desk, body):
+    give_up(body)
+    warmed = []
+    body.warm(0, 10, warmed.append)
+    desk.until(lambda: warmed)
+    assert warmed == [True]
+    assert body.read_some(0, 10) == LARGE[:10]
+
+
+def test_file_that_was_given_up_is_opened_at_once_where_that_takes_no_waiting(desk, body, pair):
+    give_up(body)
+    assert body.ready(0, 10) in (10, COLD)
     assert send_all(desk, body, pair) == LARGE
 
 
@@ -155,8 +168,8 @@ def test_deleted_file_is_sent_to_its_end(desk, body, pair):
 
 def test_deleted_file_is_not_opened_again(desk, body):
     path_of(body).unlink()
-    body.close_if_unused()
-    body.close_if_unused()
+    give_up(body)
+    assert body.ready(0, 10) == COLD
     warmed = []
     body.warm(0, 10, warmed.append)
     desk.until(lambda: warmed)
@@ -165,8 +178,8 @@ def test_deleted_file_is_not_opened_again(desk, body):
 
 def test_replaced_file_is_not_sent_for_the_old_one(desk, body):
     desk.store(response(body=LARGE[::-1]))
-    body.close_if_unused()
-    body.close_if_unused()
+    give_up(body)
+    assert body.ready(0, 10) == COLD
     warmed = []
     body.warm(0, 10, warmed.append)
     desk.until(lambda: warmed)

@@ -184,6 +184,7 @@ def test_body_that_is_not_what_its_leader_wrote_is_lost(desks):
 def test_follower_of_a_dead_leader_is_told_and_may_lead(make_desk):
     dead = make_desk(owner=(1 << 22) - 1 << 42)  # no such process
     living = make_desk(beside=dead)
+    living.settle()  # its sweep is over: what comes now is the follower's to find
     stored = response(body=BODY)
     leads = dead.tier.claim(stored.high, stored.low)
     writer = leads.begin(stored)
