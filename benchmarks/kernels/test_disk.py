@@ -14,7 +14,7 @@ import uvloop
 import xxhash
 
 from fastedge._core.diskindex import DiskIndex
-from fastedge._core.store import Stored
+from fastedge._core.stored import Stored, make_stored
 from fastedge.disk.body import DiskBody
 from fastedge.disk.directory import SharedIndex
 from fastedge.disk.growing import GrowingFile
@@ -28,7 +28,7 @@ RECORDS = 100_000
 def response(number: int, size: int) -> Stored:
     key = b"GET:http://shop.example/%d" % number
     hash128 = xxhash.xxh3_128_intdigest(key)
-    return Stored(hash128 >> 64, hash128 & (1 << 64) - 1, key, head=HEAD, body=os.urandom(size), length=size)
+    return make_stored(hash128 >> 64, hash128 & (1 << 64) - 1, key, head=HEAD, body=os.urandom(size), length=size)
 
 
 @pytest.fixture

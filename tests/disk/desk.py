@@ -9,7 +9,7 @@ from typing import Any
 import uvloop
 import xxhash
 
-from fastedge._core.stored import Stored
+from fastedge._core.stored import Stored, make_stored
 from fastedge.clock import monotonic, now
 from fastedge.disk.directory import SharedIndex
 from fastedge.disk.follow import End
@@ -32,7 +32,7 @@ def response(url: bytes = b"http://a/", body: Any = b"hello", *, seed: int = 0, 
         "stale_while_revalidate_s": 5.0, "stale_if_error_s": 7.0, "flags": 37, "names": b"12345678abcdefgh", "url_at": 4,
         "url_size": len(url), "born": 99, "head": b"content-type: text/plain\r\n", "status": 203,
     }  # fmt: skip
-    return Stored(hash128 >> 64, hash128 & (1 << 64) - 1, key, body=body, **{**options, **facts})
+    return make_stored(hash128 >> 64, hash128 & (1 << 64) - 1, key, body=body, **{**options, **facts})
 
 
 def facts_of(stored: Stored) -> dict[str, object]:

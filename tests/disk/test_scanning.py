@@ -38,7 +38,7 @@ def test_foreign_files_are_left_alone_and_named_once(make_desk, tmp_path):
     for name in names:
         (folder / name).write_text("mine")
     (folder / ("ab" + "1" * 30 + "-" + "0" * 16)).mkdir()
-    (tmp_path / "cache" / "purges.log").write_text("others'")
+    (tmp_path / "cache" / "purges.bin").write_text("others'")
     (tmp_path / "cache" / "README").write_text("mine")
     desk = make_desk()
     desk.until(lambda: desk.warnings)
