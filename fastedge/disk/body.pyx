@@ -31,6 +31,7 @@ globals().update(COLD=COLD, DAMAGED=DAMAGED, BROKEN=BROKEN)
 
 
 @cython.final
+@cython.no_gc       # the tier holds it weakly: there is no cycle to find among a million of them
 cdef class DiskBody:
     """Takes a verified record's descriptor. `tier.run(job, on_done)` takes what must be done in a thread.
 
