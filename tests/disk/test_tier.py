@@ -225,6 +225,20 @@ def test_validation_of_a_body_that_was_replaced_leaves_the_new_one_alone(desk):
     assert (loaded.body, loaded.head) == (b"HELLO", b"a: 1\r\n")
 
 
+def test_validation_of_a_file_that_was_replaced_leaves_the_new_one_alone(desk):
+    """Numbers of deleted files come again, and so may those of inodes."""
+    desk.store(response(body=LARGE))
+    for turn in range(10):
+        (old,) = desk.load(response())
+        old.body.close_if_unused()
+        old.body.close_if_unused()
+        for other in (response(body=LARGE[::-1]), response(body=LARGE, head=b"a: %d\r\n" % turn)):
+            desk.store(other)
+        freshen(desk, old, response(body=old.body, head=b"stale: 1\r\n"))
+        (loaded,) = desk.load(other)
+        assert loaded.head == other.head
+
+
 def test_validation_that_does_not_fit_removes_the_record(desk):
     old = response()
     desk.store(old)
