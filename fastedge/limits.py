@@ -54,6 +54,7 @@ cache_tag_bytes_max = 1024
 cache_collapse_wait_ms = 5_000  # how long a request waits for the head of a fetch that another one has started
 cache_uncollapsed_s = 120  # for how long requests do not wait for a key whose last answer was not for sharing
 cache_uncollapsed_keys_max = 16_384  # such keys that a worker remembers
+cache_unkeyed_reported_max = 1_000  # of stages and what they read outside the key
 cache_window_bytes_max = 1024 * 1024  # of a body that is not stored, held for the slowest of those who share its fetch
 cache_sweep_max = 256  # stored responses that one eviction looks at before it gives up being fair
 cache_heads_bytes_min = 8 * 1024 * 1024  # of a worker's own tier where there is a disk tier: what is on disk is known there

@@ -15,7 +15,7 @@ cdef class DiskBody:
     cdef int warming                    # threads that are at it
     cdef bint gone                      # found to be damaged
     cdef long long body_at
-    cdef Identity identity
+    cdef Identity verified
     cdef long long warm_from, warm_to   # of the body: warmed, and not sent yet
     cdef object tier
     cdef object __weakref__

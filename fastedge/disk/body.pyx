@@ -15,7 +15,7 @@ from posix.types cimport off_t
 from posix.unistd cimport close as close_file, pread
 
 from fastedge.disk.nowait cimport open_nowait, pages_held, read_nowait
-from fastedge.disk.record cimport Identity, Record, identify, lock_shared, unlock
+from fastedge.disk.record cimport Identity, Record, identify, identity_bytes, lock_shared, unlock
 from fastedge.limits import disk_window_bytes
 
 cdef extern from "sys/sendfile.h" nogil:
@@ -31,6 +31,7 @@ globals().update(COLD=COLD, DAMAGED=DAMAGED, BROKEN=BROKEN)
 
 
 @cython.final
+@cython.no_gc       # the tier holds it weakly: there is no cycle to find among a million of them
 cdef class DiskBody:
     """Takes a verified record's descriptor. `tier.run(job, on_done)` takes what must be done in a thread.
 
@@ -40,7 +41,7 @@ cdef class DiskBody:
 
     def __cinit__(self, Record record not None, bytes path not None, tier):
         self.path = path
-        self.identity = record.identity
+        self.verified = record.identity
         self.body_at = record._body_at()
         self.length = record.meta.length
         self.fd = record.detach()
@@ -55,9 +56,9 @@ cdef class DiskBody:
         return self.fd >= 0
 
     @property
-    def inode(self):
-        """The file's."""
-        return self.identity.inode
+    def identity(self):
+        """Of the file, and of its bytes as they were verified."""
+        return identity_bytes(&self.verified)
 
     def send(self, int socket, long long offset, Py_ssize_t count):
         """`send_some`, for Python."""
@@ -151,10 +152,10 @@ cdef class DiskBody:
         count = min(count, WINDOW, self.length - offset)
         if count <= 0:
             return DAMAGED      # there are no such bytes: whoever asks for them has lost count
-        if identify(self.fd, &now) or now.size != self.identity.size:
+        if identify(self.fd, &now) or now.size != self.verified.size:
             self.gone = True
             return DAMAGED
-        if now.mtime_ns != self.identity.mtime_ns:
+        if now.mtime_ns != self.verified.mtime_ns:
             return COLD         # somebody writes to it: a validation, or worse. The thread finds out
         if self.warm_from <= offset < self.warm_to:
             return min(count, self.warm_to - offset)
@@ -166,7 +167,7 @@ cdef class DiskBody:
         cdef int fd = open_nowait(self.path)
         if fd < 0:
             return False
-        if identify(fd, &now) or memcmp(&now, &self.identity, sizeof(Identity)):
+        if identify(fd, &now) or memcmp(&now, &self.verified, sizeof(Identity)):
             close_file(fd)
             return False    # the thread will say what it is
         self.fd = fd
@@ -192,11 +193,11 @@ cdef class DiskBody:
         """Whether the file still is the one that was verified; one that is just being renewed is waited for."""
         cdef Identity now
         cdef bint is_same
-        if identify(fd, &now) == 0 and memcmp(&now, &self.identity, sizeof(Identity)) == 0:
+        if identify(fd, &now) == 0 and memcmp(&now, &self.verified, sizeof(Identity)) == 0:
             return True
         if lock_shared(fd):
             return False
-        is_same = identify(fd, &now) == 0 and memcmp(&now, &self.identity, sizeof(Identity)) == 0
+        is_same = identify(fd, &now) == 0 and memcmp(&now, &self.verified, sizeof(Identity)) == 0
         unlock(fd)
         return is_same
 

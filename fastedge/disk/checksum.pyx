@@ -12,6 +12,9 @@ cdef extern from "dlfcn.h" nogil:
     void* dlsym(void*, const char*)
     enum: RTLD_LAZY
 
+cdef enum:
+    LARGE = 8192    # bytes from which on the interpreter's lock is given up meanwhile
+
 ctypedef Hash128 (*Whole)(const void*, size_t) noexcept nogil
 ctypedef void* (*Create)() noexcept nogil
 ctypedef int (*Reset)(void*) noexcept nogil
@@ -34,7 +37,14 @@ cdef Hash128 checksum(const void* data, size_t size) noexcept nogil:
 def checksum_of(data):
     """The two halves, high and low, of the XXH3-128 of some bytes."""
     cdef const unsigned char[::1] view = data
-    cdef Hash128 value = _whole(&view[0] if view.shape[0] else NULL, view.shape[0])
+    cdef const unsigned char* at = &view[0] if view.shape[0] else NULL
+    cdef Py_ssize_t size = view.shape[0]
+    cdef Hash128 value
+    if size < LARGE:
+        value = _whole(at, size)
+    else:
+        with nogil:
+            value = _whole(at, size)
     return value.high, value.low
 
 
@@ -55,7 +65,7 @@ cdef class Checksum:
         """The next piece; the interpreter's lock is free meanwhile if the piece is large."""
         cdef const char* at = data
         cdef Py_ssize_t size = len(data)
-        if size < 8192:
+        if size < LARGE:
             update_state(self.state, at, size)
             return
         with nogil:

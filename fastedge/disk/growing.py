@@ -9,7 +9,8 @@ from fastedge._core.diskindex import Taken
 from fastedge._core.stored import Stored
 from fastedge.disk.body import DiskBody
 from fastedge.disk.checksum import Checksum
-from fastedge.disk.record import RECORD_HEAD_BYTES, Record, record_block, record_start, vary_hash
+from fastedge.disk.layout import RECORD_HEAD_BYTES, record_block, record_start, vary_hash
+from fastedge.disk.record import Record
 from fastedge.disk.records import Records
 from fastedge.limits import inline_body_bytes_max
 

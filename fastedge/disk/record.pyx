@@ -1,16 +1,14 @@
-"""One stored response as a file: a head, two meta blocks of which the newest whole one counts, the body.
+"""A record as an open file: read, verified, renewed.
 
-Two blocks, so that a validation can renew the meta beside a body that stays; each has its checksum, so that a torn one is
-none. Nothing of a file is believed before it is verified, and no file is ever mapped: one that shrinks would end the worker.
-Numbers are in the byte order of the machine: another one finds no record of its own here.
+Nothing of a file is believed before it is verified, and no file is ever mapped: one that shrinks would end the worker.
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawRealloc
 from libc.errno cimport EAGAIN, EINTR, EIO, ENOMEM, errno
-from libc.stdint cimport uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy, memset
+from libc.stdint cimport uint64_t
+from libc.string cimport memset
 from posix.fcntl cimport O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_RDWR, open as open_file
 from posix.stat cimport S_ISREG, fstat, struct_stat
 from posix.unistd cimport close as close_file, pread, pwrite
@@ -20,6 +18,8 @@ import os
 from fastedge._core.stored cimport Stored, new_stored
 from fastedge.disk.checksum cimport Hash128, checksum, digest_state, free_state, new_state, update_state
 from fastedge.disk.checksum import checksum_of
+from fastedge.disk.layout import record_block
+from fastedge.disk.layout cimport NO_VARY, RECORD_HEAD_BYTES, Meta, RecordHead, is_record_head, newest_meta
 from fastedge.disk.nowait cimport open_nowait, read_nowait
 from fastedge.limits import disk_read_bytes, disk_window_bytes
 
@@ -51,87 +51,14 @@ cdef extern from *:
 
 cdef enum:
     DAMAGED = -1            # beside the numbers of errno
-    LAYOUT = 1
-    BLOCK_GRAIN = 512
-    BLOCK_SPARE = 256       # for what a validation may add to the head
-    BLOCK_BYTES_MAX = 1 << 20
-    NO_VARY = 0xFFFFFFFF
 
 cdef Py_ssize_t READ = disk_read_bytes
 cdef Py_ssize_t WINDOW = disk_window_bytes
 cdef double AHEAD_S = 5.0   # how far a record's moment may be ahead of a clock that is not quite right
 
-globals().update(RECORD_HEAD_BYTES=RECORD_HEAD_BYTES)
-
 
 class DamagedRecord(Exception):
     """The file is no whole record of the response that its name promises."""
-
-
-# --- writing ----------------------------------------------------------------------------------------------------------
-
-
-def record_start(Stored stored not None, uint64_t stamp, uint64_t boot, tuple body=None):
-    """The bytes of a new record up to its body, and how long each meta block is; `body` is the checksum of a body that is
-    complete already."""
-    cdef RecordHead head
-    cdef Hash128 check
-    cdef Py_ssize_t block_bytes = _meta_bytes(stored) + BLOCK_SPARE + BLOCK_GRAIN - 1
-    block_bytes -= block_bytes % BLOCK_GRAIN
-    if block_bytes > BLOCK_BYTES_MAX:
-        raise ValueError(f"a head and a key of {block_bytes} bytes are no record")
-    memset(&head, 0, sizeof(head))
-    memcpy(head.magic, b"fedgedr\n", 8)
-    head.layout, head.block_bytes, head.stamp, head.high, head.low = LAYOUT, block_bytes, stamp, stored.high, stored.low
-    check = checksum(&head, sizeof(head) - sizeof(head.checksum))
-    head.checksum = check.low
-    block = record_block(stored, block_bytes, 1, boot, body)
-    return (<char*> &head)[:sizeof(head)] + block.ljust(2 * block_bytes, b"\0"), block_bytes
-
-
-def record_block(Stored stored not None, Py_ssize_t block_bytes, uint64_t sequence, uint64_t boot, tuple body):
-    """A meta block; `body` is the checksum of a body that is complete. None: it is longer than `block_bytes`."""
-    cdef Meta* meta
-    cdef Hash128 check
-    cdef Py_ssize_t size = _meta_bytes(stored)
-    if size > block_bytes:
-        return None
-    block = PyBytes_FromStringAndSize(NULL, size)
-    meta = <Meta*> PyBytes_AS_STRING(block)
-    memset(meta, 0, sizeof(Meta))
-    meta.sequence, meta.length, meta.boot, meta.born = sequence, stored.length, boot, stored.born
-    meta.received_s, meta.received_us = stored.received_s, stored.received_us
-    meta.initial_age_s, meta.lifetime_s = stored.initial_age_s, stored.lifetime_s
-    meta.stale_while_revalidate_s, meta.stale_if_error_s = stored.stale_while_revalidate_s, stored.stale_if_error_s
-    meta.flags, meta.status, meta.url_at, meta.url_size = stored.flags, stored.status, stored.url_at, stored.url_size
-    if body is not None:
-        meta.body_high, meta.body_low = body
-        meta.is_complete = 1
-    _put_texts(stored, meta)
-    check = checksum(<char*> meta + 16, size - 16)
-    meta.check_high, meta.check_low = check.high, check.low
-    return block
-
-
-cdef Py_ssize_t _meta_bytes(Stored stored) except -1:
-    return (
-        sizeof(Meta) + stored.key_size + len(stored.head)
-        + 8 * stored.names_total + (0 if stored.vary is None else len(stored.vary))
-    )
-
-
-cdef int _put_texts(Stored stored, Meta* meta) except -1:
-    cdef char* at = <char*> meta + sizeof(Meta)
-    cdef bytes key = stored.key, vary = b"" if stored.vary is None else stored.vary, names = stored.names
-    meta.key_bytes, meta.head_bytes, meta.names_bytes = len(key), len(stored.head), len(names)
-    meta.vary_bytes = NO_VARY if stored.vary is None else len(vary)
-    for text in (key, vary, stored.head, names):
-        memcpy(at, PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
-        at += PyBytes_GET_SIZE(text)
-    return 0
-
-
-# --- reading ----------------------------------------------------------------------------------------------------------
 
 
 @cython.final
@@ -213,11 +140,6 @@ cdef class Record:
         """High and low half of the XXH3-128 of a complete record's body."""
         return self.meta.body_high, self.meta.body_low
 
-    @property
-    def inode(self):
-        """The file's."""
-        return self.identity.inode
-
     def has_key(self, bytes key not None):
         """Whether it is of exactly this key: hashes may collide."""
         return self._text(0, self.meta.key_bytes) == key
@@ -228,7 +150,7 @@ cdef class Record:
             return False
         if isinstance(stored.body, bytes):
             return checksum_of(stored.body) == self.body_checksum
-        return stored.body.inode == self.identity.inode
+        return stored.body.identity == identity_bytes(&self.identity)
 
     def mark_verified(self, Verified verified not None):
         """Its writer says that the body is whole."""
@@ -262,10 +184,29 @@ cdef class Record:
             error = self._read()
         self._adopt(error)
 
-    def stored(self, body, double now_s, long long now_us, uint64_t boot):
+    def stored(self, object body, double now_s, long long now_us, uint64_t boot):
         """The response, with `body` as its body. None: it comes from a time that the clock says is yet to come, so its age
         is not known."""
-        return self._stored(body, now_s, now_us, boot)
+        cdef Meta* meta = self.meta
+        cdef Py_ssize_t at = meta.key_bytes + (0 if meta.vary_bytes == NO_VARY else meta.vary_bytes)
+        cdef long long received_us
+        cdef Stored stored
+        if meta.boot == boot and meta.received_us <= now_us:
+            received_us = meta.received_us
+        elif meta.received_s <= now_s + AHEAD_S:
+            received_us = now_us - <long long> (max(0.0, now_s - meta.received_s) * 1e6)
+        else:
+            return None
+        stored = new_stored(
+            self.head.high, self.head.low, self._text(0, meta.key_bytes), self._text(at + meta.head_bytes, meta.names_bytes),
+            meta.status, self._text(at, meta.head_bytes), body, meta.length,
+        )
+        stored.vary, stored.flags, stored.born = self._vary(), meta.flags, meta.born
+        stored.received_us, stored.received_s = received_us, meta.received_s
+        stored.initial_age_s, stored.lifetime_s = meta.initial_age_s, meta.lifetime_s
+        stored.stale_while_revalidate_s, stored.stale_if_error_s = meta.stale_while_revalidate_s, meta.stale_if_error_s
+        stored.url_at, stored.url_size = meta.url_at, meta.url_size
+        return stored
 
     def read(self, long long offset, Py_ssize_t count):
         """At most `count` bytes of the body from `offset` on; less where the file ends."""
@@ -361,7 +302,7 @@ cdef class Record:
         error = self._hold(min(READ, self.identity.size))
         if error:
             return error
-        if not _is_head(self.head, self.held):
+        if not is_record_head(self.head, self.held):
             return DAMAGED
         wanted = RECORD_HEAD_BYTES + 2 * <Py_ssize_t> self.head.block_bytes
         if wanted > self.identity.size:
@@ -370,7 +311,7 @@ cdef class Record:
             error = self._hold(wanted)
             if error:
                 return error
-        self.meta = _newest(<char*> self.head + RECORD_HEAD_BYTES, self.head.block_bytes)
+        self.meta = newest_meta(<char*> self.head + RECORD_HEAD_BYTES, self.head.block_bytes)
         return DAMAGED if self.meta is NULL else 0
 
     cdef int _hold(self, Py_ssize_t count) noexcept nogil:
@@ -420,28 +361,6 @@ cdef class Record:
     cdef bytes _vary(self):
         return None if self.meta.vary_bytes == NO_VARY else self._text(self.meta.key_bytes, self.meta.vary_bytes)
 
-    cdef Stored _stored(self, object body, double now_s, long long now_us, uint64_t boot):
-        cdef Meta* meta = self.meta
-        cdef Py_ssize_t at = meta.key_bytes + (0 if meta.vary_bytes == NO_VARY else meta.vary_bytes)
-        cdef long long received_us
-        cdef Stored stored
-        if meta.boot == boot and meta.received_us <= now_us:
-            received_us = meta.received_us
-        elif meta.received_s <= now_s + AHEAD_S:
-            received_us = now_us - <long long> (max(0.0, now_s - meta.received_s) * 1e6)
-        else:
-            return None
-        stored = new_stored(
-            self.head.high, self.head.low, self._text(0, meta.key_bytes), self._text(at + meta.head_bytes, meta.names_bytes),
-            meta.status, self._text(at, meta.head_bytes), body, meta.length,
-        )
-        stored.vary, stored.flags, stored.born = self._vary(), meta.flags, meta.born
-        stored.received_us, stored.received_s = received_us, meta.received_s
-        stored.initial_age_s, stored.lifetime_s = meta.initial_age_s, meta.lifetime_s
-        stored.stale_while_revalidate_s, stored.stale_if_error_s = meta.stale_while_revalidate_s, meta.stale_if_error_s
-        stored.url_at, stored.url_size = meta.url_at, meta.url_size
-        return stored
-
 
 cdef int identify(int fd, Identity* identity) noexcept nogil:
     """What tells this file, as it is now, from others; or an error's number. Anything but a file is damage."""
@@ -455,6 +374,11 @@ cdef int identify(int fd, Identity* identity) noexcept nogil:
     return 0
 
 
+cdef bytes identity_bytes(const Identity* identity):
+    """To be compared; numbers of deleted files come again, so the inode alone says little."""
+    return (<const char*> identity)[:sizeof(Identity)]
+
+
 cdef int lock_shared(int fd) noexcept nogil:
     """Waits, not for long, until nobody renews the record: 0, or -1 where that does not come."""
     return fe_lock_file(fd, LOCK_SH)
@@ -462,38 +386,6 @@ cdef int lock_shared(int fd) noexcept nogil:
 
 cdef void unlock(int fd) noexcept nogil:
     flock(fd, LOCK_UN)
-
-
-cdef bint _is_head(const RecordHead* head, Py_ssize_t size) noexcept nogil:
-    return (
-        size >= RECORD_HEAD_BYTES and memcmp(head.magic, b"fedgedr\n", 8) == 0 and head.layout == LAYOUT
-        and head.checksum == checksum(head, sizeof(RecordHead) - sizeof(head.checksum)).low
-        and sizeof(Meta) <= head.block_bytes <= BLOCK_BYTES_MAX
-    )
-
-
-cdef Meta* _newest(char* blocks, Py_ssize_t block_bytes) noexcept nogil:
-    """The whole block with the greater number, or NULL. A complete record's older block says that it was not, or is struck out."""
-    cdef Meta* first = <Meta*> blocks
-    cdef Meta* second = <Meta*> (blocks + block_bytes)
-    cdef bint first_is_whole = _is_whole(first, block_bytes), second_is_whole = _is_whole(second, block_bytes)
-    if first_is_whole and second_is_whole:
-        return first if first.sequence > second.sequence else second
-    return first if first_is_whole else second if second_is_whole else NULL
-
-
-cdef bint _is_whole(const Meta* meta, Py_ssize_t block_bytes) noexcept nogil:
-    cdef uint64_t texts = <uint64_t> meta.key_bytes + meta.head_bytes + meta.names_bytes
-    cdef Hash128 check
-    if meta.vary_bytes != NO_VARY:
-        texts += meta.vary_bytes
-    if (
-        sizeof(Meta) + texts > <uint64_t> block_bytes or meta.names_bytes % 8
-        or <uint64_t> meta.url_at + meta.url_size > meta.key_bytes
-    ):
-        return False
-    check = checksum(<const char*> meta + 16, sizeof(Meta) + texts - 16)
-    return check.high == meta.check_high and check.low == meta.check_low
 
 
 cdef Py_ssize_t _read_all(int fd, char* buffer, Py_ssize_t count, long long at) noexcept nogil:
@@ -526,13 +418,3 @@ cdef Py_ssize_t _checksum_file(int fd, long long at, long long length, char* pie
     found[0] = digest_state(state)
     free_state(state)
     return -1 if n < 0 else 0
-
-
-def address_of(Stored stored not None):
-    """Under which hashes it is filed: of the key, high and low, and of its variant."""
-    return stored.high, stored.low, vary_hash(stored.vary)
-
-
-def vary_hash(bytes vary):
-    """A variant as a number; 0 is that of a response without Vary."""
-    return 0 if vary is None else checksum_of(vary)[1] or 1

@@ -12,9 +12,10 @@ from fastedge._core.stored import Stored
 from fastedge.clock import monotonic, now
 from fastedge.disk.body import DiskBody
 from fastedge.disk.complaints import Complaints
+from fastedge.disk.layout import vary_hash
 from fastedge.disk.names import Names, disk_bytes
 from fastedge.disk.process import boot_number
-from fastedge.disk.record import DamagedRecord, Record, Verified, vary_hash
+from fastedge.disk.record import DamagedRecord, Record, Verified
 from fastedge.limits import disk_evict_batch_max, disk_load_now_max, disk_verified_max, inline_body_bytes_max
 
 _EVICTIONS_MAX: Final = 1024  # batches for one response

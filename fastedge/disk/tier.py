@@ -15,9 +15,10 @@ from fastedge.clock import monotonic
 from fastedge.disk.body import DiskBody
 from fastedge.disk.complaints import Complaints, Warn
 from fastedge.disk.follow import Claim, End, Follow
+from fastedge.disk.layout import vary_hash
 from fastedge.disk.names import Names
 from fastedge.disk.process import is_alive, this_owner
-from fastedge.disk.record import DamagedRecord, vary_hash
+from fastedge.disk.record import DamagedRecord
 from fastedge.disk.records import Records
 from fastedge.disk.scanning import scan
 from fastedge.disk.threads import DiskThreads

@@ -94,9 +94,7 @@ class Writer:
         def advanced(result: DiskBody | bool | Exception) -> None:
             self._pending_bytes -= written
             self._advanced(final, result)
-            if self.on_drained is not None and not self.is_full:
-                drained, self.on_drained = self.on_drained, None
-                drained()
+            self._tell_drained()
 
         self._is_working = self._tier.threads.run(lambda: self._file.advance(pieces, final), advanced)
         self._has_begun = True
@@ -120,10 +118,18 @@ class Writer:
         else:
             self._go_on()
 
+    def _tell_drained(self) -> None:
+        if self.on_drained is not None and not self.is_full:
+            drained, self.on_drained = self.on_drained, None
+            drained()
+
     def _give_up(self) -> None:
+        self._pieces.clear()
+        self._pending_bytes = 0  # it takes nothing any more, and nobody is to wait for that
         self._tier.index.release(self._taken.position, self._taken.stamp, self._unshareable)
         self._tier.threads.run(self._file.discard, _nothing, is_urgent=True)
         self._tier.ended(self)
+        self._tell_drained()
         self._report(False)
 
     def _report(self, result: DiskBody | bool) -> None:

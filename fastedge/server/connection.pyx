@@ -828,7 +828,8 @@ cdef class ClientConnection(FlightListener):
 
     cdef int on_broken(self, object failure) except -1:
         self._leave_flight()
-        self._act(self.exchange.broken(failure))
+        self.exchange.broken(failure)       # the flight has reported it
+        self._reply()
         return self._go_on()
 
     cdef int on_released(self, str reason) except -1:

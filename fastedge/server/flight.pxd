@@ -71,6 +71,7 @@ cdef class Flight(FetchListener):
     cdef int abandon(self) except -1
     cdef int _leave(self, Reader reader) except -1
     cdef int _answered(self, int status, Fields fields, list nominated, Framing framing, long long length) except -1
+    cdef int _break(self, object failure) except -1
     cdef Assessment _assess(self, Response response, list nominated)
     cdef int _share(self, Assessment assessment, Response response, list nominated, long long length) except -1
     cdef int _keep_to_one(self, str reason, Response response, list nominated, Framing framing, long long length) except -1
@@ -101,12 +102,16 @@ cdef class Flights:
     cdef DiskIndex index        # its index, or None
     cdef dict loading           # key → callbacks that wait for what the disk has of it
     cdef Purges purges
+    cdef public str unkeyed     # what becomes of unkeyed input: report, error or ignore
+    cdef set reported           # (stage, what it read)
+    cdef object objection
     cdef long long body_max     # bytes of a body that is kept in memory
 
     cdef Flight find(self, Exchange exchange)
     cdef Flight begin(self, Exchange exchange)
     cdef str unshared_reason(self, bytes key, long long now_us)
     cdef int not_shared(self, bytes key, str reason, long long now_us) except -1
+    cdef bint objects_to(self, Exchange exchange, Fields fields) except -1
     cdef bint load(self, Exchange exchange, object on_loaded) except -1
     cdef object claim(self, Exchange exchange)
     cdef int keep(self, bytes key, Stored stored) except -1

@@ -10,12 +10,13 @@ from errno import ETIMEDOUT
 from functools import partial
 
 from fastedge._core.body cimport LENGTH, Framing
-from fastedge._core.fields cimport ETAG, LAST_MODIFIED, FieldName, Fields, known
+from fastedge._core.fields cimport ETAG, LAST_MODIFIED, VARY, FieldName, Fields, known
 from fastedge._core.message cimport STREAM, Response, make_response
 from fastedge._core.purges cimport HARD, Purges
 from fastedge._core.store cimport MemoryStore
 from fastedge._core.stored cimport Stored, key_of
 from fastedge._core.storedhead cimport fields_of, head_value
+from fastedge._core.unkeyed cimport unkeyed_reads
 from fastedge.caching.storing cimport Assessment, assess
 from fastedge.caching.validation cimport freshened, selects
 from fastedge.caching.vary cimport matches
@@ -23,12 +24,15 @@ from fastedge.disk.body cimport DiskBody
 from fastedge.disk.follow import End
 from fastedge.clock cimport monotonic_us, steady_us, wall_seconds
 from fastedge.engine cimport Exchange
-from fastedge.limits import cache_uncollapsed_keys_max, cache_uncollapsed_s, cache_window_bytes_max, disk_write_patience_ms
+from fastedge.errors import StageError
+from fastedge.limits import cache_uncollapsed_keys_max, cache_unkeyed_reported_max, cache_uncollapsed_s, cache_window_bytes_max, disk_write_patience_ms
 from fastedge.origin.fetch cimport Fetch, FetchListener
 from fastedge.server.observer cimport Observer
 
 cdef FieldName _ETAG = known(ETAG)
 cdef FieldName _LAST_MODIFIED = known(LAST_MODIFIED)
+cdef FieldName _VARY = known(VARY)
+cdef Py_ssize_t REPORTED_MAX = cache_unkeyed_reported_max
 cdef long long WINDOW = cache_window_bytes_max
 cdef long long UNSHARED_US = cache_uncollapsed_s * 1_000_000
 cdef Py_ssize_t UNSHARED_MAX = cache_uncollapsed_keys_max
@@ -157,13 +161,8 @@ cdef class Flight(FetchListener):
         """A response of its own: for all, or for the one who asked first."""
         cdef Response response = make_response(status, fields, STREAM)
         cdef Assessment assessment
-        cdef Reader reader
         if self.exchange.origin_answered(response):
-            self.flights.report(self.exchange.failure)
-            self._stop_source()
-            for reader in self._take_readers():
-                reader.listener.on_broken(self.exchange.failure)
-            return self._end("stage_error")
+            return self._break(self.exchange.failure)
         if not response.is_stream():
             framing, length = LENGTH, len(response.content)
         assessment = self._assess(response, nominated)
@@ -171,6 +170,8 @@ cdef class Flight(FetchListener):
             self._keep_to_one("too_large", response, nominated, framing, length)
         elif assessment.reason is not None:
             self._keep_to_one(assessment.reason, response, nominated, framing, length)
+        elif self.exchange.ctx.unkeyed is not None and self.flights.objects_to(self.exchange, response.fields):
+            return self._break(self.flights.objection)
         else:
             self._share(assessment, response, nominated, length)
         if self.state != OVER and not response.is_stream():
@@ -178,6 +179,15 @@ cdef class Flight(FetchListener):
             self.on_body(response.content)
             self.on_end(None)
         return 0
+
+    cdef int _break(self, object failure) except -1:
+        """A hook has failed: for all who wait."""
+        cdef Reader reader
+        self.flights.report(failure)
+        self._stop_source()
+        for reader in self._take_readers():
+            reader.listener.on_broken(failure)
+        return self._end("stage_error")
 
     cdef Assessment _assess(self, Response response, list nominated):
         return assess(
@@ -492,6 +502,8 @@ cdef class Flights:
         self.tier = tier
         self.index = None if tier is None else tier.index
         self.loading = {}
+        self.unkeyed = "report"
+        self.reported = set()
         self.report = report
         self.observer = observer
         self.body_max = body_max
@@ -542,6 +554,20 @@ cdef class Flights:
             del self.unshared[next(iter(self.unshared))]
         self.unshared[key] = (now_us + UNSHARED_US, reason)
         return 0
+
+    cdef bint objects_to(self, Exchange exchange, Fields fields) except -1:
+        """Whether what custom hooks have read and let decide outside the key forbids to store (`[cache] unkeyed`); else
+        it is reported once, as far as that can be remembered."""
+        if self.unkeyed == "ignore":
+            return False
+        for stage, what in unkeyed_reads(exchange.ctx, exchange.ctx.plan, fields.combined(_VARY)):
+            self.objection = StageError(f"{stage} reads {what} outside the key: what it decides for one is stored for all")
+            if self.unkeyed == "error":
+                return True
+            if (stage, what) not in self.reported and len(self.reported) < REPORTED_MAX:
+                self.reported.add((stage, what))
+                self.report(self.objection)
+        return False
 
     cdef bint load(self, Exchange exchange, object on_loaded) except -1:
         """Has what the disk holds of this key put into the store; False where that is nothing, or not to be had now."""

@@ -118,6 +118,8 @@ class Worker:
         self.front.trust = prepared.trust
         self.front.pools = {**kept, **made}
         self.front.engine = prepared.engine
+        if self.front.flights is not None:
+            self.front.flights.unkeyed = prepared.config.cache.unkeyed
         self._connector.retire(gone)
 
     @property

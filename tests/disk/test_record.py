@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from fastedge.clock import monotonic, now
 from fastedge.disk.checksum import Checksum, checksum_of
-from fastedge.disk.record import DamagedRecord, Record, Verified, record_block, record_start, vary_hash
+from fastedge.disk.layout import record_block, record_start, vary_hash
+from fastedge.disk.record import DamagedRecord, Record, Verified
 
 BODY = bytes(range(256))
 STORED = response(body=BODY, vary=b"en", received_us=5, received_s=1.0)

@@ -172,6 +172,21 @@ def test_disk_that_does_not_keep_up_is_given_up(desk, monkeypatch):
     assert said == [False]
 
 
+@pytest.mark.parametrize("fault", ["no thread is free", "the disk fails"])
+def test_writer_that_gives_up_lets_its_origin_go_on(desk, monkeypatch, fault):
+    if fault == "no thread is free":
+        desk.tier.threads._jobs_max = 0
+    else:
+        monkeypatch.setattr("fastedge.disk.growing._create", lambda path: os.open(path, os.O_WRONLY))
+    writer = desk.tier.begin(response(length=-1))
+    writer.write(b"x" * 3_000_000)
+    drained = []
+    writer.on_drained = lambda: drained.append(writer.is_open)
+    desk.loop.call_soon(writer.write, b"x" * 900_000)
+    desk.until(lambda: drained)
+    assert drained == [False]
+
+
 def test_threads_that_are_busy_are_not_waited_for(desk):
     desk.tier.threads._jobs_max = 0
     stored = response()
@@ -223,6 +238,20 @@ def test_validation_of_a_body_that_was_replaced_leaves_the_new_one_alone(desk):
     freshen(desk, old, response(body=b"hello", head=b"a: 2\r\n"))
     (loaded,) = desk.load(old)
     assert (loaded.body, loaded.head) == (b"HELLO", b"a: 1\r\n")
+
+
+def test_validation_of_a_file_that_was_replaced_leaves_the_new_one_alone(desk):
+    """Numbers of deleted files come again, and so may those of inodes."""
+    desk.store(response(body=LARGE))
+    for turn in range(10):
+        (old,) = desk.load(response())
+        old.body.close_if_unused()
+        old.body.close_if_unused()
+        for other in (response(body=LARGE[::-1]), response(body=LARGE, head=b"a: %d\r\n" % turn)):
+            desk.store(other)
+        freshen(desk, old, response(body=old.body, head=b"stale: 1\r\n"))
+        (loaded,) = desk.load(other)
+        assert loaded.head == other.head
 
 
 def test_validation_that_does_not_fit_removes_the_record(desk):

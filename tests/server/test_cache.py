@@ -427,3 +427,30 @@ def test_store_can_be_switched_off(scene: Scene) -> None:
     server.send(*answer(body=b"again"))
     again = client.message()
     assert again.body == b"again" and cache_status(again) is None
+
+
+# --- unkeyed input ---------------------------------------------------------------------------------------------------
+
+THEMED = """
+from fastedge import Pipeline
+
+class Theme:
+    def on_origin_response(self, request, response, ctx):
+        response.headers["x-theme"] = request.headers.get("x-theme", "none")
+
+pipeline = Pipeline(Theme())
+"""
+
+
+@pytest.mark.parametrize(("vary", "says", "status"), [
+    ("", "report", 200), ("", "error", 500), ("", "ignore", 200), ("x-theme", "error", 200),
+])  # fmt: skip
+def test_unkeyed_input_is_reported_or_refused(scene: Scene, caplog, vary: str, says: str, status: int) -> None:
+    scene.policy = THEMED
+    scene.more = f'[cache]\nunkeyed = "{says}"\n'
+    fields = ["cache-control: max-age=60", *([f"vary: {vary}"] if vary else [])]
+    scene.origin.serve(lambda peer, request: peer.send(*answer(*fields)))
+    client = scene.client()
+    assert [get(client, "x-theme: dark", target=target).status for target in ("/1", "/2")] == [status, status]
+    told = [record.message for record in caplog.records if "reads x-theme outside the key" in record.message]
+    assert len(told) == {"report": 1, "error": 2, "ignore": 0}[says] * (not vary)
