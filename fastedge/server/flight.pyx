@@ -574,6 +574,11 @@ cdef class Flights:
         if self.index is None or exchange.disk_asked or not self.index.knows(exchange.hash.high, exchange.hash.low):
             return False
         exchange.disk_asked = True
+        found = self.tier.load_now(exchange.hash.high, exchange.hash.low, exchange.key)
+        if found is not None:
+            self._keep_found(found)
+            on_loaded()
+            return True
         waiting = self.loading.get(exchange.key)
         if waiting is not None:
             waiting.append(on_loaded)
@@ -584,14 +589,18 @@ cdef class Flights:
         return True
 
     def _loaded(self, bytes key, list found):
+        self._keep_found(found)
+        for on_loaded in self.loading.pop(key, ()):
+            on_loaded()
+
+    def _keep_found(self, list found):
+        """What the disk had, unless it was purged."""
         cdef Stored stored
         for stored in found:
             if self._is_purged(stored):
                 self.tier.remove(stored)
             else:
                 self.store.keep(stored)
-        for on_loaded in self.loading.pop(key, ()):
-            on_loaded()
 
     def _is_purged(self, Stored stored):
         return self.purges.verdict_at(
