@@ -14,6 +14,7 @@ cdef enum Step:
     REPLY = 1   # send `exchange.response`
     FETCH       # ask `exchange.ctx.plan.origin` for this client alone, then `fetched` or `failed`
     WAIT        # perform `exchange.wait.step`, then `resume`
+    SEND        # send `exchange.stored` as it is: a fresh hit, and nobody edits it
     SHARE       # join who fetches `exchange.key` already; else `lead`, and fetch it for all who come
 
 
@@ -66,6 +67,8 @@ cdef class Exchange:
     cdef Step start(self) except *
     cdef Step resume(self, object answer) except *
     cdef Step look(self) except *
+    cdef Step whole(self) except *
+    cdef int status(self) noexcept
     cdef Step lead(self) except *
     cdef Step alone(self, str reason) except *
     cdef bint leads_refresh(self) except -1
@@ -80,6 +83,7 @@ cdef class Exchange:
     cdef bytes cache_lines(self)
     cdef Stored stored_of(self, Assessment assessment, int status, Fields fields, list nominated, long long received_us, double received_s)
     cdef bint asks_for_less(self) noexcept
+    cdef bint _is_sent_as_it_is(self) noexcept
     cdef Step _decide(self, Py_ssize_t position) except *
     cdef Step _planned(self) except *
     cdef Step _miss(self, str forwarded) except *

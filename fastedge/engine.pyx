@@ -165,12 +165,25 @@ cdef class Exchange:
         use = use_of(stored, age, self.request, self.ctx.plan, purged == SOFTLY)
         if use != VALIDATE:
             self.store.touch(stored)
+            self.stored = stored
+            self.age_s = <long long> age
+            if use == FRESH and self._is_sent_as_it_is():
+                self.ctx.cache = "HIT"
+                return SEND
             self.refreshes = use == REFRESH
             return self.reply_stored(stored, "HIT" if use == FRESH else "UPDATING", stored.body)
         self.stored = stored
         self.forwarded = "request" if age < stored.lifetime_s and purged == KEPT else "stale"
         self.ctx.cache = "EXPIRED"
         return self._to_origin()
+
+    cdef Step whole(self) except *:
+        """The reply that SEND stands for."""
+        return self.reply_stored(self.stored, "HIT", self.stored.body)
+
+    cdef int status(self) noexcept:
+        """Of the reply."""
+        return self.stored.status if self.response is None else self.response.code
 
     cdef Step lead(self) except *:
         """The first to ask: the fetch is for all who come meanwhile."""
@@ -277,6 +290,12 @@ cdef class Exchange:
 
     cdef bint asks_for_less(self) noexcept:
         return (self.request.fields.seen & ASKS_FOR_LESS) != 0
+
+    cdef bint _is_sent_as_it_is(self) noexcept:
+        return (
+            not self.site.pipeline.response_hooks and not self.request.fields.seen & ASKS_FOR_LESS
+            and self.request.method_wire == _GET
+        )
 
     # --- the way -----------------------------------------------------------------------------------------------
 
@@ -453,7 +472,7 @@ cdef class Exchange:
         return _STEPS[self.failed(status, error)]
 
 
-_STEPS = {REPLY: "reply", FETCH: "fetch", WAIT: "wait", SHARE: "share"}
+_STEPS = {REPLY: "reply", FETCH: "fetch", WAIT: "wait", SEND: "send", SHARE: "share"}
 
 
 

@@ -25,6 +25,8 @@ linger_bytes_max = 256 * 1024  # thrown away meanwhile
 drained_body_bytes_max = 64 * 1024  # of an unread body that is read on for the sake of the connection
 tunnel_idle_timeout_ms = 3_600_000  # without a byte in either direction of an upgraded connection
 
+ready_hit_bytes_max = 8 * 1024  # of an answer that is kept as it was sent; a worker keeps 512 of them
+
 # --- bodies in flight ------------------------------------------------------------------------------------------------
 inline_body_bytes_max = 32 * 1024  # a body that is copied behind its head, to leave in one write
 

@@ -138,7 +138,7 @@ cdef class CacheStage(NativeStage):
             return 0
         line = kept_pairs(request, self.kept_cookies) if self.kept_cookies else None
         if line is None:
-            plan.edits.append(self.no_cookie)
+            plan.add(self.no_cookie)
         else:
             plan.edit(_COOKIE_NAME, line, True, True)
             plan.ignores_cookies = True     # what is left of them is in the key

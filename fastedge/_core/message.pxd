@@ -46,6 +46,7 @@ cdef class Plan:
     cdef bint frozen        # the key is fixed: only unkeyed edits are allowed
 
     cdef int edit(self, FieldName name, bytes value, bint replaces, bint keyed) except -1
+    cdef int add(self, OriginField field) except -1
     cdef int part(self, bytes name, bytes value) except -1
     cdef int keep_private(self, str reason) except -1
     cdef int _check_open(self, str what) except -1

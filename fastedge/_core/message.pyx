@@ -22,6 +22,7 @@ from fastedge.errors import StageError
 from fastedge.limits import cache_ttl_s_max, target_bytes_max
 
 _NOTHING = MappingProxyType({})
+cdef list _NONE_YET = []     # of all plans that are as they began: never appended to
 _CACHE_MODES = ("default", "bypass")
 cdef object TTL_MAX = cache_ttl_s_max
 _METHODS = {name.encode(): name for name in (
@@ -198,8 +199,7 @@ cdef class Plan:
 
     def __cinit__(self):
         self.cache_mode = "default"
-        self.edits = []
-        self.key_parts = []
+        self.edits = self.key_parts = _NONE_YET
 
     def __init__(self, *, origin=None, target="/"):
         self.origin_name = origin
@@ -346,11 +346,19 @@ cdef class Plan:
         field.replaces = replaces
         field.keyed = keyed
         self.unkeyed_edits += not keyed
+        self.add(field)
+        return 0
+
+    cdef int add(self, OriginField field) except -1:
+        if self.edits is _NONE_YET:
+            self.edits = []
         self.edits.append(field)
         return 0
 
     cdef int part(self, bytes name, bytes value) except -1:
         self._check_open("add_key")
+        if self.key_parts is _NONE_YET:
+            self.key_parts = []
         self.key_parts.append((name, value))
         return 0
 

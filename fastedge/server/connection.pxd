@@ -13,6 +13,7 @@ from fastedge.server.timers cimport Timer
 cdef class ClientConnection(FlightListener):
     cdef Front front
     cdef object transport
+    cdef object send                # its write
     cdef Timer timer
     cdef int state
     cdef unsigned char peer[16]
@@ -64,6 +65,8 @@ cdef class ClientConnection(FlightListener):
     cdef Py_ssize_t _read_body(self, bytes data, Py_ssize_t position) except -2
     cdef int _start(self) except -1
     cdef int _act(self, int step) except -1
+    cdef int _send_hit(self) except -1
+    cdef bint _is_plain(self) except -1
     cdef int _reply(self) except -1
     cdef int _reply_from_file(self, Response response, bytes head) except -1
     cdef int _start_fetch(self) except -1

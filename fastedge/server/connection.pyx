@@ -22,7 +22,7 @@ from fastedge._core.wire cimport RequestReader, check_partial_head, head_end
 from fastedge._core.writer cimport chunk, last_chunk
 from fastedge.clock cimport monotonic_us, steady_us, wall_seconds
 from fastedge.disk.body cimport COLD, DAMAGED, DiskBody
-from fastedge.engine cimport FETCH, REPLY, SHARE, Exchange, plain_answer
+from fastedge.engine cimport FETCH, REPLY, SEND, SHARE, Exchange, plain_answer
 from fastedge.errors import WireError
 from fastedge.limits import (
     drained_body_bytes_max, inline_body_bytes_max, leading_crlf_max, linger_bytes_max, pipelined_bytes_max,
@@ -74,6 +74,7 @@ cdef class ClientConnection(FlightListener):
     def connection_made(self, transport):
         cdef bytes text
         self.transport = transport
+        self.send = transport.write
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             text = peer[0].partition("%")[0].encode("ascii")
@@ -163,7 +164,7 @@ cdef class ClientConnection(FlightListener):
             if self.front.observer is not None:
                 self.front.observer.closed()
         self.timer.owner = None
-        self.transport = None
+        self.transport = self.send = None
 
     def on_timeout(self, int kind):
         if kind == HEADER_TIME:
@@ -349,6 +350,8 @@ cdef class ClientConnection(FlightListener):
 
     cdef int _act(self, int step) except -1:
         cdef Exchange exchange = self.exchange
+        if step == SEND:
+            return self._send_hit()
         if step == REPLY:
             if exchange.failure is not None:
                 self.front.report(exchange.failure)
@@ -366,6 +369,25 @@ cdef class ClientConnection(FlightListener):
         if self.exchange is exchange:
             self._act(exchange.resume(answer))
             self._go_on()
+
+    cdef int _send_hit(self) except -1:
+        """A hit; what was sent for it within the same second is sent again."""
+        cdef Exchange exchange = self.exchange
+        cdef bytes answer
+        if not self._is_plain():
+            return self._act(exchange.whole())
+        answer = self.front.ready.find(exchange.stored, exchange.age_s)
+        if answer is None:
+            return self._act(exchange.whole())
+        self._write(answer)
+        return self._finish()
+
+    cdef bint _is_plain(self) except -1:
+        """Whether a reply leaves the connection as it is: nothing in its head is about this one."""
+        return (
+            self.keep_alive and self.request.minor == 1 and not self.eof and not self.front.draining
+            and self.fetch is None and self.reader is None
+        )
 
     cdef int _reply(self) except -1:
         """Sends an answer that is there as a whole: the edge's own, or a stored one."""
@@ -399,6 +421,10 @@ cdef class ClientConnection(FlightListener):
         )
         if is_file and framing == LENGTH and length:
             return self._reply_from_file(response, head)
+        if response.fields is None and self._is_plain() and self.exchange.age_s >= 0 and response.code == 200 and (
+            framing == LENGTH and length <= INLINE_MAX and self.exchange.ctx.cache == "HIT"
+        ):
+            front.ready.keep(response.stored, self.exchange.age_s, head)
         if framing == LENGTH and length > INLINE_MAX:
             self.head_sent = True
             self.bytes_out += len(head) + length
@@ -648,7 +674,7 @@ cdef class ClientConnection(FlightListener):
     cdef int _write(self, bytes data) except -1:
         self.head_sent = True
         self.bytes_out += len(data)
-        self.transport.write(data)
+        self.send(data)
         return 0
 
     cdef int _drop_fetch(self) except -1:
@@ -682,7 +708,7 @@ cdef class ClientConnection(FlightListener):
         if exchange is None:
             return self.front.observer.refused(self.started, self.peer, error, &traffic)
         if traffic.status == 0 and self.head_sent:
-            traffic.status = 101 if self.state == TUNNEL else exchange.response.code
+            traffic.status = 101 if self.state == TUNNEL else exchange.status()
         return self.front.observer.replied(exchange, fetch, error, &traffic)
 
     # --- what the fetch says ------------------------------------------------------------------------------------

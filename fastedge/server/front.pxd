@@ -7,6 +7,7 @@ from fastedge.engine cimport Engine
 from fastedge.origin.fetch cimport OriginSide
 from fastedge.server.flight cimport Flights
 from fastedge.server.observer cimport Observer
+from fastedge.server.readyhits cimport ReadyHits
 from fastedge.server.timers cimport TimerQueue, Timers
 
 
@@ -24,6 +25,7 @@ cdef class Front:
     cdef readonly MemoryStore store         # None: nothing is stored
     cdef readonly Purges purges
     cdef readonly Flights flights
+    cdef ReadyHits ready
     cdef readonly set connections
     cdef public bint draining
     cdef public int connections_max

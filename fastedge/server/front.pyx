@@ -13,6 +13,7 @@ from fastedge.limits import cache_collapse_wait_ms, linger_timeout_ms, tunnel_id
 from fastedge.origin.fetch cimport OriginSide
 from fastedge.server.flight cimport Flights
 from fastedge.server.observer cimport Observer
+from fastedge.server.readyhits cimport ReadyHits
 from fastedge.server.timers cimport Timers
 
 
@@ -37,6 +38,7 @@ cdef class Front:
         self.observer = observer
         self.store = store
         self.flights = flights
+        self.ready = ReadyHits()
         self.reader = RequestReader()
         self.writer = HeadWriter()
         self.connections = set()
