@@ -208,7 +208,13 @@ class Cache(Struct, frozen=True, kw_only=True):
     """Where stored responses are kept, and how much room they have."""
 
     memory_mb: Annotated[
-        int, Meta(ge=0, le=limits.cache_memory_mb_max, description="A worker's own tier: all of it counts, heads and keys included. 0: nothing is kept in memory.", extra=_RESTART)
+        int,
+        Meta(
+            ge=0,
+            le=limits.cache_memory_mb_max,
+            description="A worker's own tier: all of it counts, heads and keys included. 0: nothing is kept in memory.",
+            extra=_RESTART,
+        ),
     ] = limits.cache_memory_mb
     disk_path: Annotated[
         FilePath | None,
