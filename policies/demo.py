@@ -33,6 +33,7 @@ EDGE, ADMIN = ("127.0.0.1", 8080), ("127.0.0.1", 8081)
 ORIGINS = {"eu": 9001, "us": 9002}
 GERMAN, AMERICAN = "194.25.0.60", "8.8.8.8"
 READY_TIMEOUT_S = 15
+SHOWN_CHARS_MAX = 87
 _CHECKOUT = f"http://{EDGE[0]}:{EDGE[1]}/checkout/pay"
 _ADMIN = '"Authorization: Bearer $(cat run/admin)"'
 _SHOES = '{"tags":["shoes"]}'
@@ -144,7 +145,7 @@ def _ask(what: Try) -> str:
     if what.path == "/metrics":
         told = [line for line in lines if line.startswith('fastedge_cache_responses_total{outcome="hit"}')]
     elif response.status == 200:
-        told.insert(0, lines[0])
+        told.insert(0, lines[0] if len(lines[0]) <= SHOWN_CHARS_MAX else f"{lines[0][:SHOWN_CHARS_MAX]}…")
     return " · ".join([f"{response.status} {response.reason}", *told])
 
 

@@ -85,8 +85,7 @@ def test_demo_shows_the_cache(printed: list[str], position: int, answer: str, st
 
 
 def test_demo_shows_a_purge(printed: list[str]) -> None:
-    text = _answers(printed)[10].removeprefix("200 OK · ")
-    assert json.loads(text)["purged"]["tags"] == 1
+    assert _answers(printed)[10].startswith('200 OK · {"purged":{"tags":1,')
 
 
 def test_commands_work_when_they_are_copied(printed: list[str]) -> None:
