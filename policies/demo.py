@@ -99,7 +99,7 @@ def _origin(name: str, port: int) -> ThreadingHTTPServer:
             self.send_header("Content-Length", str(len(body)))
             if is_shared:
                 self.send_header("Cache-Control", "max-age=60")
-                self.send_header("Cache-Tag", self.path.split("/")[2])
+                self.send_header("Cache-Tag", self.path.partition("?")[0].split("/")[2])
             self.end_headers()
             self.wfile.write(body)
 
