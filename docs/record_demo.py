@@ -15,7 +15,7 @@ import demo  # noqa: E402  (a script beside the policies, not a module of the pa
 
 
 def main() -> int:
-    console = Console(record=True, width=122, force_terminal=True)
+    console = Console(record=True, width=126, force_terminal=True)
     show = demo._show
 
     def show_and_stop(_: Console) -> None:

@@ -9,12 +9,15 @@ import hmac
 import http.client
 import json
 import os
+import re
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,23 +33,37 @@ EDGE, ADMIN = ("127.0.0.1", 8080), ("127.0.0.1", 8081)
 ORIGINS = {"eu": 9001, "us": 9002}
 GERMAN, AMERICAN = "194.25.0.60", "8.8.8.8"
 READY_TIMEOUT_S = 15
+SHOWN_CHARS_MAX = 87
 _CHECKOUT = f"http://{EDGE[0]}:{EDGE[1]}/checkout/pay"
+_ADMIN = '"Authorization: Bearer $(cat run/admin)"'
+_SHOES = '{"tags":["shoes"]}'
+_TOLD = {  # fields that are shown, and what stands before them
+    "location": "",
+    "www-authenticate": "",
+    "x-checkout": "variant ",
+    "cache-status": "Cache-Status: ",
+    "age": "Age: ",
+}
 
 
 @dataclass(frozen=True)
 class Try:
-    """One thing to see: what it shows, the path, and the fields that make it so."""
+    """One thing to see: what it shows, the path, and the fields that make it so. With a body it is a POST."""
 
     shows: str
     path: str
     fields: Mapping[str, str] = field(default_factory=dict)
     address: tuple[str, int] = EDGE
+    body: str | None = None
+    wait_s: float = 0.0
 
 
 def main() -> int:
     RUN.mkdir(exist_ok=True)
+    shutil.rmtree(RUN / "cache", ignore_errors=True)  # so that the first page is a MISS each time
     environment = {"SHOP_KEY": secrets.token_hex(32), "FASTEDGE_ADMIN_TOKEN": secrets.token_hex(16)}
     (RUN / "token").write_text(_token(environment["SHOP_KEY"]))
+    (RUN / "admin").write_text(environment["FASTEDGE_ADMIN_TOKEN"])
     (RUN / "env").write_text("".join(f"{name}={value}\n" for name, value in environment.items()))
     for name, port in ORIGINS.items():
         threading.Thread(target=_origin(name, port).serve_forever, daemon=True).start()
@@ -63,19 +80,26 @@ def main() -> int:
 
 
 def _origin(name: str, port: int) -> ThreadingHTTPServer:
-    """An application that says where it runs and what it was told about the visitor."""
+    """An application that counts its answers: the catalogue is for all, the rest says what it knows of the visitor."""
+    answers: Counter[str] = Counter()
 
     class Page(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            told = [n for n in ("x-customer", "edge-variant", "x-forwarded-for") if self.headers[n]]
-            lines = [f"{self.path} from the {name} origin", *(f"{n}: {self.headers[n]}" for n in told)]
+            answers[self.path] += 1
+            lines = [f"{self.path}: answer {answers[self.path]} of the {name} origin"]
+            is_shared = self.path.startswith("/catalogue/")
+            if not is_shared:
+                told = [n for n in ("x-customer", "edge-variant", "x-forwarded-for") if self.headers[n]]
+                lines += [f"{n}: {self.headers[n]}" for n in told]
             body = ("\n".join(lines) + "\n").encode()
-            self.send_response(200)
+            self.send_response_only(200)  # no Date, which is rounded down: ages are exact without
             self.send_header("Content-Type", "text/plain")
             self.send_header("Content-Length", str(len(body)))
-            self.send_header("X-Origin", name)
+            if is_shared:
+                self.send_header("Cache-Control", "max-age=60")
+                self.send_header("Cache-Tag", self.path.partition("?")[0].split("/")[2])
             self.end_headers()
             self.wfile.write(body)
 
@@ -112,19 +136,22 @@ def _ready(edge: subprocess.Popen[bytes]) -> bool:
 def _ask(what: Try) -> str:
     """Status, and of the answer what the row is about."""
     connection = http.client.HTTPConnection(*what.address, timeout=5)
-    token = (RUN / "token").read_text()
-    connection.request("GET", what.path, headers={n: v.replace("$TOKEN", token) for n, v in what.fields.items()})
+    fields = {name: _filled(value) for name, value in what.fields.items()}
+    connection.request("POST" if what.body else "GET", what.path, what.body, fields)
     response = connection.getresponse()
-    body = response.read().decode()
+    lines = response.read().decode().splitlines()
     connection.close()
-    told = [
-        response.getheader(name)
-        for name in ("location", "www-authenticate", "x-origin", "x-checkout")
-        if response.getheader(name)
-    ]
+    told = [label + value for name, label in _TOLD.items() if (value := response.getheader(name))]
     if what.path == "/metrics":
-        told = [next(line for line in body.splitlines() if line.startswith('fastedge_requests_total{status="2xx"}'))]
-    return " · ".join([f"{response.status} {response.reason}", *(str(one) for one in told)])
+        told = [line for line in lines if line.startswith('fastedge_cache_responses_total{outcome="hit"}')]
+    elif response.status == 200:
+        told.insert(0, lines[0] if len(lines[0]) <= SHOWN_CHARS_MAX else f"{lines[0][:SHOWN_CHARS_MAX]}…")
+    return " · ".join([f"{response.status} {response.reason}", *told])
+
+
+def _filled(value: str) -> str:
+    """With what the shell would put in place of `$(cat FILE)`."""
+    return re.sub(r"\$\(cat run/(\w+)\)", lambda found: (RUN / found[1]).read_text(), value)
 
 
 def _visitor(variant: str) -> str:
@@ -134,15 +161,22 @@ def _visitor(variant: str) -> str:
 
 
 def _tries() -> list[Try]:
-    customer = {"Authorization": "Bearer $TOKEN"}
+    customer = {"Authorization": "Bearer $(cat run/token)"}
+    admin = {"Authorization": "Bearer $(cat run/admin)"}
+    german, american = {"X-Forwarded-For": GERMAN}, {"X-Forwarded-For": AMERICAN}
     return [
         Try("a page that has moved", "/old-shoes?size=42"),
-        Try("no token, no checkout: the origin never hears of it", "/checkout/basket"),
-        Try("a valid token", "/checkout/basket", customer),
-        Try("variant a of the experiment", "/checkout/pay", customer | {"Cookie": f"uid={_visitor('a')}"}),
-        Try("variant b", "/checkout/pay", customer | {"Cookie": f"uid={_visitor('b')}"}),
-        Try("a visitor from Germany: the European origin", "/", {"X-Forwarded-For": GERMAN}),
-        Try("a visitor from the United States", "/", {"X-Forwarded-For": AMERICAN}),
+        Try("no token, no checkout: the origin never hears of it", "/checkout/pay"),
+        Try("a customer in variant a: not stored", "/checkout/pay", customer | {"Cookie": f"uid={_visitor('a')}"}),
+        Try("and in variant b", "/checkout/pay", customer | {"Cookie": f"uid={_visitor('b')}"}),
+        Try("MISS: a visitor from Germany, so the European origin is asked", "/catalogue/shoes", german),
+        Try("MISS: the other origin's page is another one in the store too", "/catalogue/shoes", american),
+        Try("HIT: the next visitor from Germany gets what is stored", "/catalogue/shoes", german),
+        Try("MISS: the stock is good for one second", "/catalogue/stock"),
+        Try("STALE: over for a second, so it is sent at once and refreshed beside", "/catalogue/stock", wait_s=2.1),
+        Try("HIT: what the refresh brought", "/catalogue/stock", wait_s=0.1),
+        Try("PURGE: all that is tagged shoes, in force when it is answered", "/v1/purge", admin, ADMIN, _SHOES),
+        Try("MISS: so the origin is asked again", "/catalogue/shoes", german),
         Try("what was counted, over all workers", "/metrics", address=ADMIN),
     ]
 
@@ -150,11 +184,14 @@ def _tries() -> list[Try]:
 def _show(console: Console) -> None:
     """Commands stand alone on their lines, so that they can be copied."""
     for number, one in enumerate(_tries(), 1):
+        time.sleep(one.wait_s)
         console.print(f"\n[bold]{number}  {one.shows}[/bold]", highlight=False)
         console.print(f"   {_command(one)}", style="cyan", highlight=False, markup=False, soft_wrap=True)
         console.print(f"   → {_ask(one)}", style="green", highlight=False, markup=False, soft_wrap=True)
     console.print(
-        "\nWhy was it decided so?\n"
+        "\nWhat is stored for a page?\n"
+        f"   curl -H {_ADMIN} 'http://{ADMIN[0]}:{ADMIN[1]}/v1/cache?url=http://{EDGE[0]}:{EDGE[1]}/catalogue/shoes'\n"
+        "Why was it decided so?\n"
         f"   env $(cat run/env) {_command_line()} explain policies/shop.toml {_CHECKOUT} --ip {GERMAN}\n"
         "Ctrl-C ends the demo. Its log: run/access.log",
         highlight=False,
@@ -172,8 +209,9 @@ def _command_line() -> str:
 def _command(one: Try) -> str:
     parts = ["curl -i"]
     for name, value in one.fields.items():
-        value = value.replace("$TOKEN", "$(cat run/token)")
         parts.append(f"-H '{name}: {value}'" if "$" not in value else f'-H "{name}: {value}"')
+    if one.body:
+        parts.append(f"-d '{one.body}'")
     return " ".join([*parts, f"'http://{one.address[0]}:{one.address[1]}{one.path}'"])
 
 

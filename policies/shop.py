@@ -1,8 +1,8 @@
-"""A small shop: moved pages redirect, Europeans go to the European origin, the checkout is for customers only and
-half of them get the new one."""
+"""A small shop: moved pages redirect, Europeans go to the European origin, the catalogue is cached; the checkout is for
+customers only, and half of them get the new one."""
 
 from fastedge import Pipeline, Response
-from fastedge.stages import Experiment, GeoRoute, JwtAuth, Redirects, When
+from fastedge.stages import CacheRules, Experiment, GeoRoute, JwtAuth, Redirects, When
 
 
 class ShowVariant:
@@ -24,6 +24,8 @@ pipeline = Pipeline(
     Redirects(table="moved"),
     GeoRoute({"union:EU": "eu", "GB": "eu", "CH": "eu", "NO": "eu"}, default="us"),
     When("/internal/*", Hidden()),
+    When("/catalogue/*", CacheRules(default_ttl_s=60, strip_cookies=True, drop_query=["utm_*"], tags=["catalogue"])),
+    When("/catalogue/stock", CacheRules(ttl_s=1, stale_while_revalidate_s=3600)),
     When(
         "/checkout/*",
         JwtAuth(issuer="https://id.shop.example", audience="shop", keys="shop", forward_claims={"sub": "x-customer"}),

@@ -1,6 +1,8 @@
 """The demo behind `make run`, as a person meets it: started, its commands copied into a shell, ended with Ctrl-C."""
 
+import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -59,20 +61,50 @@ def test_demo_shows_one_thing_with_each_command(printed: list[str]) -> None:
     answers = _answers(printed)
     assert answers[0] == "301 Moved Permanently · /catalogue/shoes?size=42"
     assert answers[1] == '401 Unauthorized · Bearer realm="edge"'
-    assert answers[2].startswith("200 OK · us · ")
-    assert answers[3:7] == ["200 OK · us · a", "200 OK · us · b", "200 OK · eu", "200 OK · us"]
-    assert answers[7].startswith('200 OK · fastedge_requests_total{status="2xx"} ')
-    assert int(answers[7].split()[-1]) >= 5
+    for number, variant in ((1, "a"), (2, "b")):
+        personal = f"/checkout/pay: answer {number} of the us origin · variant {variant}"
+        assert answers[number + 1] == f"200 OK · {personal} · Cache-Status: fastedge; fwd=bypass; detail=private"
+    assert re.fullmatch(r'200 OK · fastedge_cache_responses_total\{outcome="hit"\} [2-9]', answers[-1])
+
+
+@pytest.mark.parametrize(
+    ("position", "answer", "status"),
+    [
+        (4, "/catalogue/shoes: answer 1 of the eu origin", r"fwd=uri-miss; stored"),
+        (5, "/catalogue/shoes: answer 1 of the us origin", r"fwd=uri-miss; stored"),
+        (6, "/catalogue/shoes: answer 1 of the eu origin", r"hit; ttl=\d+ · Age: \d+"),
+        (7, "/catalogue/stock: answer 1 of the us origin", r"fwd=uri-miss; stored"),
+        (8, "/catalogue/stock: answer 1 of the us origin", r"hit; ttl=-\d+ · Age: \d+"),
+        (9, "/catalogue/stock: answer 2 of the us origin", r"hit; ttl=[01] · Age: \d+"),
+        (11, "/catalogue/shoes: answer 2 of the eu origin", r"fwd=uri-miss; stored"),
+    ],
+)
+def test_demo_shows_the_cache(printed: list[str], position: int, answer: str, status: str) -> None:
+    shown = _answers(printed)[position]
+    assert re.fullmatch(rf"200 OK · {re.escape(answer)} · Cache-Status: fastedge; {status}", shown), shown
+
+
+def test_demo_shows_a_purge(printed: list[str]) -> None:
+    assert _answers(printed)[10].startswith('200 OK · {"purged":{"tags":1,')
 
 
 def test_commands_work_when_they_are_copied(printed: list[str]) -> None:
     if shutil.which("curl") is None:
         pytest.skip("needs curl")
-    commands = [line.strip() for line in printed if line.strip().startswith("curl")]
+    commands = [line.strip() for line in printed if line.strip().startswith("curl -i")]
     assert len(commands) == len(_answers(printed))
     for command, answer in zip(commands, _answers(printed), strict=True):
         done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)
         assert done.stdout.splitlines()[0].startswith(f"HTTP/1.1 {answer[:3]} ")
+
+
+def test_store_can_be_looked_into_as_it_is_printed(printed: list[str]) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("needs curl")
+    command = next(line.strip() for line in printed if "/v1/cache" in line)
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)
+    stored = json.loads(done.stdout)["workers"][0]["objects"]
+    assert [one["tags"] for one in stored if one["state"] == "fresh"] == [["shoes"]]
 
 
 def test_explain_works_as_it_is_printed(printed: list[str]) -> None:

@@ -106,7 +106,7 @@ class Policy(Struct, frozen=True, kw_only=True):
 
     file: Annotated[
         FilePath | None,
-        Meta(description="A Python file that defines `pipeline`. Left out: a plain reverse proxy."),
+        Meta(description="A Python file that defines `pipeline`. Left out: a plain caching reverse proxy."),
     ] = None
 
 
@@ -205,10 +205,16 @@ class Table(Struct, frozen=True, kw_only=True):
 
 
 class Cache(Struct, frozen=True, kw_only=True):
-    """The sizes of the store. Accepted now; a store comes in a later version."""
+    """Where stored responses are kept, and how much room they have."""
 
     memory_mb: Annotated[
-        int, Meta(ge=0, le=limits.cache_memory_mb_max, description="A worker's own tier.", extra=_RESTART)
+        int,
+        Meta(
+            ge=0,
+            le=limits.cache_memory_mb_max,
+            description="A worker's own tier: all of it counts, heads and keys included. 0: nothing is kept in memory.",
+            extra=_RESTART,
+        ),
     ] = limits.cache_memory_mb
     disk_path: Annotated[
         FilePath | None,
