@@ -93,7 +93,7 @@ cdef class Exchange:
     cdef Purged _purged(self, Stored stored) except *
     cdef int _learn(self, Response response) except -1
     cdef int _freshen_by_head(self, Response response) except -1
-    cdef Stored _variant(self, Stored first) except *
+    cdef Stored _variant(self, Stored first)
     cdef Step _answer(self, Response response) except *
     cdef Step _reply(self, Response response) except *
     cdef int _culprit(self, object failure) except -1

@@ -351,6 +351,7 @@ cdef class Exchange:
 
     cdef Step _to_origin(self) except *:
         if only_if_cached(self.request) and not self.ctx.plan.ignores_request:
+            self.forwarded = None
             return self._reply(plain_answer(504, None))     # RFC 9111 §5.2.1.7
         if self.request.method_wire == _HEAD:
             return self._ask(FETCH)
@@ -368,7 +369,7 @@ cdef class Exchange:
             return self._reply(plain_answer(500, None))
         return step if verdict is CONTINUE_ else self._answer(<Response> verdict)
 
-    cdef Stored _variant(self, Stored first) except *:
+    cdef Stored _variant(self, Stored first):
         """Of the responses under the key the latest that answers this request (RFC 9111 §4.1)."""
         cdef Stored found = None
         while first is not None:

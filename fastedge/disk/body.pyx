@@ -159,7 +159,10 @@ cdef class DiskBody:
             return COLD         # somebody writes to it: a validation, or worse. The thread finds out
         if self.warm_from <= offset < self.warm_to:
             return min(count, self.warm_to - offset)
-        return self._held(self.body_at + offset, count)
+        count = self._held(self.body_at + offset, count)
+        if count > 0:
+            self.warm_from, self.warm_to = offset, offset + count       # so that who sends it need not ask again
+        return count
 
     cdef bint _reopen(self) noexcept:
         """Opens the file again if that takes no waiting, and it is the same."""

@@ -39,6 +39,7 @@ cdef class ClientConnection(FlightListener):
     cdef Request request
     cdef Fetch fetch
     cdef Fetch last_fetch           # the one that has ended, for the log
+    cdef int descriptor             # the transport's socket, once a file has been sent to it; else 0
     cdef FileSender file            # a stored body on its way from the disk
     cdef Reader reader              # its place in a fetch that it shares
     cdef int status_refused

@@ -25,7 +25,7 @@ from fastedge.disk.body cimport COLD, DAMAGED, DiskBody
 from fastedge.engine cimport FETCH, REPLY, SEND, SHARE, Exchange, plain_answer
 from fastedge.errors import WireError
 from fastedge.limits import (
-    drained_body_bytes_max, inline_body_bytes_max, leading_crlf_max, linger_bytes_max, pipelined_bytes_max,
+    disk_window_bytes, drained_body_bytes_max, inline_body_bytes_max, leading_crlf_max, linger_bytes_max, pipelined_bytes_max,
 )
 from fastedge.origin.fetch cimport Fetch, FetchListener, unsent_bytes
 from fastedge.origin.pool cimport Pool
@@ -35,6 +35,7 @@ from fastedge.server.observer cimport Traffic
 from fastedge.server.timers cimport Timer
 
 cdef Py_ssize_t INLINE_MAX = inline_body_bytes_max
+cdef long long FIRST_LOOK = disk_window_bytes
 cdef Py_ssize_t PIPELINED_MAX = pipelined_bytes_max
 cdef int LINGER_MAX = linger_bytes_max
 cdef long long DRAINED_MAX = drained_body_bytes_max
@@ -438,9 +439,9 @@ cdef class ClientConnection(FlightListener):
         cdef DiskBody body = <DiskBody> response.content
         cdef long long first = self.exchange.part.first
         cdef long long count = body.length if self.exchange.part.count < 0 else self.exchange.part.count
-        cdef Py_ssize_t ready = body.probe(first, <Py_ssize_t> min(count, <long long> INLINE_MAX))
+        cdef Py_ssize_t ready = body.probe(first, <Py_ssize_t> min(count, FIRST_LOOK))
         if ready == COLD:
-            if body.warm(first, <Py_ssize_t> min(count, <long long> INLINE_MAX), partial(self._file_is_warm, self.exchange)):
+            if body.warm(first, <Py_ssize_t> min(count, FIRST_LOOK), partial(self._file_is_warm, self.exchange)):
                 return 0
             ready = DAMAGED
         if ready == DAMAGED:
@@ -448,10 +449,13 @@ cdef class ClientConnection(FlightListener):
             return self._act(self.exchange.look())
         self.head_sent = True
         self.bytes_out += len(head) + count
+        if self.descriptor == 0:
+            self.descriptor = self.transport.get_extra_info("socket").fileno()
         self.file = FileSender(
-            self.transport, head, body, first, count, on_progress=self._file_moves, on_done=self._file_is_sent
+            self.front.flights.tier.loop, self.transport, self.descriptor, on_progress=self._file_moves,
+            on_done=self._file_is_sent,
         )
-        return self.file.start()
+        return self.file.start(head, body, first, count)
 
     def _file_is_warm(self, Exchange exchange, bint is_there):
         if self.exchange is exchange:

@@ -14,7 +14,7 @@ cdef class FileSender:
     cdef int twin               # its duplicate, which the loop watches; -1: it does not
     cdef bint over
 
-    cdef int start(self) except -1
+    cdef int start(self, bytes head, DiskBody body, long long offset, long long count) except -1
     cdef int cancel(self) except -1
     cdef bint _send_head(self) except -1
     cdef int _send_body(self) except -1

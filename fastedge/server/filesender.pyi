@@ -1,17 +1,15 @@
+import asyncio
 from collections.abc import Callable
 from typing import Any, final
-
-from fastedge.disk.body import DiskBody
 
 @final
 class FileSender:
     def __init__(
         self,
+        loop: asyncio.AbstractEventLoop,
         transport: Any,
-        head: bytes,
-        body: DiskBody,
-        offset: int,
-        count: int,
+        socket: int,
+        /,
         *,
         on_progress: Callable[[], None],
         on_done: Callable[[bool], None],

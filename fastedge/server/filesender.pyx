@@ -9,8 +9,6 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.errno cimport EAGAIN, EINTR, errno
 from posix.unistd cimport close, dup
 
-import asyncio
-
 from fastedge.disk.body cimport COLD, DiskBody
 from fastedge.limits import disk_window_bytes, file_stretch_bytes_max, file_transport_poll_ms
 
@@ -27,21 +25,21 @@ cdef extern from "sys/socket.h" nogil:
 
 @cython.final
 cdef class FileSender:
-    """`on_done(is_whole)` is called once, unless it is cancelled before; `on_progress()` whenever the client took some."""
+    """`socket` is the transport's descriptor. `on_done(is_whole)` is called once, unless it is cancelled before; `on_progress()` whenever the client took some."""
 
-    def __init__(self, transport, bytes head not None, DiskBody body not None, long long offset, long long count, *, on_progress, on_done):
+    def __init__(self, loop, transport, int socket, *, on_progress, on_done):
+        self.loop = loop
         self.transport = transport
-        self.socket = transport.get_extra_info("socket").fileno()
+        self.socket = socket
         self.twin = -1
-        self.loop = asyncio.get_running_loop()
+        self.on_progress = on_progress
+        self.on_done = on_done
+
+    cdef int start(self, bytes head, DiskBody body, long long offset, long long count) except -1:
         self.head = head
         self.body = body
         self.offset = offset
         self.left = count
-        self.on_progress = on_progress
-        self.on_done = on_done
-
-    cdef int start(self) except -1:
         self._go_on()
         return 0
 
