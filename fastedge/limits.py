@@ -59,7 +59,9 @@ cache_uncollapsed_keys_max = 16_384  # such keys that a worker remembers
 cache_unkeyed_reported_max = 1_000  # of stages and what they read outside the key
 cache_window_bytes_max = 1024 * 1024  # of a body that is not stored, held for the slowest of those who share its fetch
 cache_sweep_max = 256  # stored responses that one eviction looks at before it gives up being fair
-cache_heads_bytes_min = 8 * 1024 * 1024  # of a worker's own tier where there is a disk tier: what is on disk is known there
+cache_heads_bytes_min = (
+    8 * 1024 * 1024
+)  # of a worker's own tier where there is a disk tier: what is on disk is known there
 cache_memory_share = 8  # a stored body is at most one such part of cache.memory_mb
 cache_purge_cells = 1 << 20  # of the table of purges: two names that share a cell are purged together
 cache_purge_prefixes_max = 1024  # prefixes remembered one by one; older ones become a purge of everything before them

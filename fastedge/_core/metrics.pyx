@@ -113,12 +113,23 @@ TABLE = (
     ),
     Row("cache_stored", CACHE_STORED, "counter", "worker", "fastedge_cache_stored_total", {},
         "Responses that were stored, or freshened by a validation."),
-    Row("cache_evictions", CACHE_EVICTIONS, "counter", "worker", "fastedge_cache_evictions_total", {},
-        "Stored responses that had to make room."),
-    Row("cache_bytes", CACHE_BYTES, "gauge", "worker", "fastedge_cache_bytes", {"tier": "memory"},
-        "What stored responses take up, of all workers together."),
-    Row("cache_objects", CACHE_OBJECTS, "gauge", "worker", "fastedge_cache_objects", {"tier": "memory"},
-        "Stored responses, of all workers together."),
+    *(
+        Row(f"{prefix}_evictions", cell, "counter", "worker", "fastedge_cache_evictions_total", {"tier": tier},
+            "Stored responses that had to make room.")
+        for tier, prefix, cell in (("memory", "cache", CACHE_EVICTIONS), ("disk", "disk", DISK_EVICTIONS))
+    ),
+    *(
+        Row(f"{prefix}_bytes", cell, "gauge", "worker", "fastedge_cache_bytes", {"tier": tier},
+            "What stored responses take up: in the memory of all workers together, and on the disk that they share.")
+        for tier, prefix, cell in (("memory", "cache", CACHE_BYTES), ("disk", "disk", DISK_BYTES))
+    ),
+    *(
+        Row(f"{prefix}_objects", cell, "gauge", "worker", "fastedge_cache_objects", {"tier": tier},
+            "Stored responses, likewise.")
+        for tier, prefix, cell in (("memory", "cache", CACHE_OBJECTS), ("disk", "disk", DISK_OBJECTS))
+    ),
+    Row("disk_damaged", DISK_DAMAGED, "counter", "worker", "fastedge_cache_damaged_total", {},
+        "Records on disk that were found damaged, and deleted."),
     *(
         Row(f"purges_{name}", cell, "counter", "worker", "fastedge_purges_total", {"kind": name},
             "Names purged, by kind; invalidation: by an unsafe method or an origin's word, not by an operator.")
@@ -147,7 +158,7 @@ OTHER_ORIGIN = "(other)"
 cdef int _origins_max = metrics_origins_max
 cdef int SLOT_CELLS = ORIGINS_FIRST + (_origins_max + 1) * ORIGIN_CELLS
 cdef long long MAGIC = 0x7363697274656d46   # "Fmetrics"
-cdef long long LAYOUT = 2                   # goes up with each change of the cells
+cdef long long LAYOUT = 3                   # goes up with each change of the cells
 cdef int HEADER_CELLS = 8                   # magic, layout, workers, bytes of a slot; a cache line
 
 _rows = {row.name: row for row in TABLE}

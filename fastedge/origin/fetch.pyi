@@ -6,6 +6,8 @@ from fastedge._core.wire import ResponseReader
 from fastedge.origin.pool import Pool, Server
 from fastedge.server.timers import Timers
 
+class FetchListener: ...
+
 @final
 class OriginSide:
     def __init__(self, reader: ResponseReader, timers: Timers, connect: Callable[[Pool, Server], None], /) -> None: ...

@@ -5,11 +5,12 @@ import asyncio
 import contextlib
 import itertools
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fastedge._core.diskindex import DiskIndex
 from fastedge._core.metrics import Metrics, extend_origins
 from fastedge.clock import monotonic, now
 from fastedge.config import EdgeConfig, Sources
@@ -61,7 +62,8 @@ class Supervisor:
         self.sealed = SealedSources(sources, 1)
         self.table = WorkerTable(count)
         self.metrics = SharedMetrics(count)
-        self.count = Metrics(self.metrics.buffer, count).count
+        self._own_metrics = Metrics(self.metrics.buffer, count)
+        self.count = self._own_metrics.count
         self.purges = SharedPurges()
         self.purge_file = _open_purge_file(config, self.purges, say)
         self.metric_origins = extend_origins((), config.origins)
@@ -119,6 +121,9 @@ class Supervisor:
         self.tell(self._workers, Reopen())
 
     def render_metrics(self) -> bytes:
+        if self.disk is not None:
+            for name, value in self.disk.figures().items():
+                self._own_metrics.set(name, value)
         return render(self.metrics.buffer, self.metric_origins)
 
     def status(self) -> dict[str, Any]:
@@ -361,6 +366,17 @@ class DiskDirectory:
         self._lock = DirectoryLock(str(cache.disk_path))
         self._index = SharedIndex(cache.disk_mb)
         self.descriptor = self._index.descriptor
+        self._view = DiskIndex(self._index.buffer, os.getpid(), lambda owner: True)
+
+    def figures(self) -> Mapping[str, int]:
+        """For /metrics."""
+        view = self._view
+        return {
+            "disk_bytes": view.bytes_used,
+            "disk_objects": view.entries,
+            "disk_evictions": view.evicted,
+            "disk_damaged": view.damaged,
+        }
 
     def close(self) -> None:
         self._index.close()

@@ -34,7 +34,10 @@ def test_stale_response_is_sent_within_its_window_and_refreshed():
 
 
 def test_lone_s_maxage_forbids_what_is_stale_and_a_window_beside_it_allows_it():
-    assert [used("s-maxage=10", 11, asking("max-stale")), stand_in("s-maxage=10", 11, asking("max-stale"))] == ["validate", False]
+    assert [used("s-maxage=10", 11, asking("max-stale")), stand_in("s-maxage=10", 11, asking("max-stale"))] == [
+        "validate",
+        False,
+    ]
     assert used("s-maxage=10, stale-while-revalidate=5", 11) == "refresh"
     assert stand_in("s-maxage=10, stale-if-error=5", 11)
 

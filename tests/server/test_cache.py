@@ -4,9 +4,9 @@ import itertools
 import threading
 
 import pytest
-
 from exchange import Message, Peer, Scene
 from exchange.peer import WAIT_S
+
 from fastedge import clock
 
 GET = ("GET / HTTP/1.1", "host: a.example")
@@ -394,7 +394,9 @@ def test_chunked_response_is_stored_with_its_length(scene: Scene) -> None:
     client.send(*GET)
     server = scene.origin.accept()
     server.message()
-    server.send("HTTP/1.1 200 OK", "cache-control: max-age=60", "transfer-encoding: chunked", b"2\r\npa\r\n2\r\nge\r\n0\r\n\r\n")
+    server.send(
+        "HTTP/1.1 200 OK", "cache-control: max-age=60", "transfer-encoding: chunked", b"2\r\npa\r\n2\r\nge\r\n0\r\n\r\n"
+    )
     first = client.message()
     assert first.framing == "chunked" and first.body == b"page"
     hit = get(client)
