@@ -24,6 +24,12 @@ def cache_key(Request request not None, Plan plan not None):
     return key_of(request, plan)
 
 
+def key_hash(bytes key not None):
+    """The two halves of the hash that a key is found by."""
+    cdef KeyHash found = hash_of(key)
+    return found.high, found.low
+
+
 cdef bytes key_of(Request request, Plan plan):
     cdef OriginField field
     cdef list parts

@@ -125,7 +125,7 @@ def _cache(request: Request, exchange: Exchange, step: str) -> dict[str, Any]:
     return {
         "outcome": "unknown" if step == "share" else ctx.cache,
         "reason": ctx.cache_reason,
-        "key": cache_key(request, ctx.plan).decode("latin-1"),
+        "key": cache_key(request, ctx.plan).decode("latin-1").replace("\0", "\\0"),
         "unkeyed": [f"{stage} reads {what} outside the key" for stage, what in outside_key(ctx)],
     }
 

@@ -34,7 +34,7 @@ from fastedge.origin.pool import Pool
 from fastedge.server.connection import ClientConnection
 from fastedge.server.flight import Flights
 from fastedge.server.front import Front
-from fastedge.server.inspector import stored_objects
+from fastedge.server.inspector import objects_on_disk, stored_objects
 from fastedge.server.observer import Observer
 from fastedge.server.timers import Timers
 
@@ -159,7 +159,10 @@ class Worker:
         """What is stored for this URL, which is in its normal form."""
         if self.front.store is None:
             return []
-        return await stored_objects(self.front.store, self.front.purges, url, steady())
+        found = await stored_objects(self.front.store, self.front.purges, url, steady())
+        if with_disk and self.disk is not None:
+            found += await objects_on_disk(self.disk, self.front.engine, self.front.purges, url, steady())
+        return found
 
     # --- what the front asks for --------------------------------------------------------------------------------
 
