@@ -1,5 +1,6 @@
-"""What is stored for one URL, for people. A worker's own tier is looked through in slices, so that a million entries hold
-nobody up; the disk is asked for the key that a plain GET of the URL has."""
+"""What is stored for one URL, for people. A worker's own tier is looked through in slices, so that a million entries
+hold nobody up; the disk is asked for the key that a plain GET of the URL has.
+"""
 
 import asyncio
 from typing import Literal
