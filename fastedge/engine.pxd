@@ -61,6 +61,7 @@ cdef class Exchange:
     cdef bytes gone                     # purge names that an unsafe method has invalidated, packed; or None
     cdef bint collapsed                 # somebody else's fetch answered
     cdef bint kept                      # what came is being stored
+    cdef Fields own                     # lines of the answer that are not stored: for this client alone; or None
 
     cdef Step start(self) except *
     cdef Step resume(self, object answer) except *
@@ -86,6 +87,7 @@ cdef class Exchange:
     cdef Step _to_origin(self) except *
     cdef Step _ask(self, Step step) except *
     cdef Purged _purged(self, Stored stored) except *
+    cdef bint came_after_purge(self, Stored stored, uint64_t born) noexcept
     cdef int _learn(self, Response response) except -1
     cdef int _freshen_by_head(self, Response response) except -1
     cdef Stored _variant(self, Stored first) except *
