@@ -456,7 +456,8 @@ cdef class ClientConnection(FlightListener):
         return self.fetch.start(self.started_us)
 
     cdef Fetch _fetch_for(self, Exchange exchange, FetchListener listener, bint is_shared):
-        """What the origin is asked. For several, it is asked for the whole; or whether the stored response is still good."""
+        """What the origin is asked. For several, it is asked for the whole, even if by a HEAD; or whether the stored response
+        is still good."""
         cdef Front front = self.front
         cdef Request request = exchange.request
         cdef Plan plan = exchange.ctx.plan
@@ -476,7 +477,7 @@ cdef class ClientConnection(FlightListener):
         fetch.lacks_host = host is None
         fetch.idempotent = request.method_wire in IDEMPOTENT
         fetch.may_retry = pool.may_retry
-        fetch.to_head = request.method_wire == HEAD
+        fetch.to_head = request.method_wire == HEAD and not is_shared
         fetch.wants_tunnel = self.upgrade is not None
         fetch.awaits_continue = self.expects_continue
         fetch.replayable = True
@@ -485,15 +486,15 @@ cdef class ClientConnection(FlightListener):
         return fetch
 
     cdef int _share(self) except -1:
-        """Joins a flight, or begins one for all who come meanwhile."""
+        """Joins a flight, or begins one for all who come meanwhile; where the last answer was for one alone nobody waits."""
         cdef Flights flights = self.front.flights
         cdef Exchange exchange = self.exchange
         cdef Flight flight
         cdef str reason = flights.unshared_reason(exchange.key, exchange.now_us)
         cdef int step
-        if reason is not None:
+        if reason is not None and (reason == "too_large" or exchange.asks_for_less()):
             return self._act(exchange.alone(reason))
-        flight = flights.find(exchange)
+        flight = flights.find(exchange) if reason is None else None
         if flight is not None:
             self.reader = flight.join(self, exchange)
             if not self.write_paused:
@@ -502,7 +503,7 @@ cdef class ClientConnection(FlightListener):
         step = exchange.lead()
         if step != SHARE:
             return self._act(step)
-        flight = flights.begin(exchange)
+        flight = flights.begin(exchange, reason is None)
         self.reader = flight.join(self, exchange)
         flight.fetch = self.reader.fetch = self._fetch_for(exchange, flight, True)
         return flight.fetch.start(self.started_us)
@@ -513,7 +514,7 @@ cdef class ClientConnection(FlightListener):
         if self.front.flights.find(exchange) is not None:
             return 0
         if exchange.leads_refresh():
-            flight = self.front.flights.begin(exchange)
+            flight = self.front.flights.begin(exchange, True)
             flight.fetch = self._fetch_for(exchange, flight, True)
             return flight.fetch.start(monotonic_us())
         if exchange.failure is not None:

@@ -48,6 +48,7 @@ cdef class Flight(FetchListener):
     cdef Fetch fetch
     cdef Stored validated
     cdef Stored arriving
+    cdef bint is_open           # to others who ask for the same
     cdef bint storing
     cdef State state
     cdef list readers
@@ -61,6 +62,8 @@ cdef class Flight(FetchListener):
     cdef Reader join(self, FlightListener listener, Exchange exchange)
     cdef int catch_up(self, Reader reader) except -1
     cdef bint takes(self, Exchange exchange) except -1
+    cdef bint is_fresh_for(self, Exchange exchange) except -1
+    cdef bint _answers(self, Stored stored, Exchange exchange) except -1
     cdef int abandon(self) except -1
     cdef int _leave(self, Reader reader) except -1
     cdef int _answered(self, int status, Fields fields, list nominated, Framing framing, long long length) except -1
@@ -68,6 +71,8 @@ cdef class Flight(FetchListener):
     cdef int _share(self, Assessment assessment, Response response, list nominated, long long length) except -1
     cdef int _keep_to_one(self, str reason, Response response, list nominated, Framing framing, long long length) except -1
     cdef int _not_modified(self, Fields fields) except -1
+    cdef int _ask_anew(self) except -1
+    cdef int _break(self) except -1
     cdef int _stand_in(self, int status) except -1
     cdef int _begin(self, Reader reader) except -1
     cdef int _release(self, Reader reader, str reason) except -1
@@ -88,7 +93,7 @@ cdef class Flights:
     cdef long long body_max     # bytes of a body that is stored
 
     cdef Flight find(self, Exchange exchange)
-    cdef Flight begin(self, Exchange exchange)
+    cdef Flight begin(self, Exchange exchange, bint is_open)
     cdef str unshared_reason(self, bytes key, long long now_us)
     cdef int not_shared(self, bytes key, str reason, long long now_us) except -1
     cdef int keep(self, bytes key, Stored stored) except -1

@@ -10,8 +10,9 @@ from fastedge._core.body cimport LENGTH, Framing
 from fastedge._core.fields cimport ETAG, LAST_MODIFIED, FieldName, Fields, known
 from fastedge._core.message cimport STREAM, Response, make_response
 from fastedge._core.store cimport MemoryStore
-from fastedge._core.stored cimport Stored
+from fastedge._core.stored cimport Stored, age_s
 from fastedge._core.storedhead cimport fields_of, head_value
+from fastedge.caching.reuse cimport VALIDATE, use_of
 from fastedge.caching.storing cimport Assessment, assess
 from fastedge.caching.validation cimport freshened, selects
 from fastedge.caching.vary cimport matches
@@ -106,7 +107,19 @@ cdef class Flight(FetchListener):
         cdef Stored known = self.validated if self.arriving is None else self.arriving
         if self.state > SHARED or self.first > 0:
             return False
-        return known is None or known.vary is None or matches(known.vary, exchange.request, exchange.ctx.plan)
+        return known is None or self._answers(known, exchange)
+
+    cdef bint is_fresh_for(self, Exchange exchange) except -1:
+        """Whether what began to arrive before this request came need not be validated first."""
+        return self.arriving is None or use_of(
+            self.arriving, age_s(self.arriving, exchange.now_us), exchange.request, exchange.ctx.plan, False
+        ) != VALIDATE
+
+    cdef bint _answers(self, Stored stored, Exchange exchange) except -1:
+        """Not who asks for another variant, nor who came after a purge that the fetch was before."""
+        if stored.vary is not None and not matches(stored.vary, exchange.request, exchange.ctx.plan):
+            return False
+        return not exchange.came_after_purge(stored, self.exchange.born)
 
     cdef int abandon(self) except -1:
         """The worker ends."""
@@ -146,13 +159,8 @@ cdef class Flight(FetchListener):
         """A response of its own: for all, or for the one who asked first."""
         cdef Response response = make_response(status, fields, STREAM)
         cdef Assessment assessment
-        cdef Reader reader
         if self.exchange.origin_answered(response):
-            self.flights.report(self.exchange.failure)
-            self.fetch.cancel()
-            for reader in self._take_readers():
-                reader.listener.on_broken(self.exchange.failure)
-            return self._end("stage_error")
+            return self._break()
         if not response.is_stream():
             framing, length = LENGTH, len(response.content)
         assessment = self._assess(response, nominated)
@@ -191,7 +199,8 @@ cdef class Flight(FetchListener):
         cdef Reader one = None
         self.flights.forget(self)
         self.flights.not_shared(self.exchange.key, reason, steady_us(monotonic_us()))
-        self.flights.drop(self.validated)
+        if response.code not in FAILURES:
+            self.flights.drop(self.validated)
         self.exchange.ctx.cache_reason = reason
         for reader in list(self.readers):
             if reader.exchange is self.exchange and not reader.exchange.asks_for_less():
@@ -205,7 +214,7 @@ cdef class Flight(FetchListener):
         return one.listener.on_own_head(response, nominated, framing, length)
 
     cdef int _not_modified(self, Fields fields) except -1:
-        """The stored response is good (RFC 9111 §4.3.3): it is freshened, and answers all."""
+        """The stored response is good (RFC 9111 §4.3.3): it is freshened, and answers all who may share it."""
         cdef Response response
         cdef Assessment assessment
         cdef Stored fresh
@@ -213,41 +222,60 @@ cdef class Flight(FetchListener):
         if not selects(
             head_value(self.validated.head, _ETAG), head_value(self.validated.head, _LAST_MODIFIED), fields
         ):
-            self.flights.drop(self.validated)       # it is about another representation: ask again, for all of it
-            for reader in self._take_readers():
-                reader.listener.on_released("validation")
-            return self._end(None)
+            return self._ask_anew()     # it is about another representation
         response = make_response(self.validated.status, freshened(fields_of(self.validated.head), fields), STREAM)
-        if self.exchange.origin_answered(response) or not response.is_stream():
-            if self.exchange.failure is not None:
-                self.flights.report(self.exchange.failure)
-            self.flights.drop(self.validated)
-            for reader in self._take_readers():
-                reader.listener.on_released("validation")
-            return self._end("stage_error")
+        if self.exchange.origin_answered(response):
+            return self._break()
+        if not response.is_stream():
+            return self._ask_anew()     # a hook has put a body of its own in its place: let it see the whole answer
         assessment = self._assess(response, None)
         fresh = self.exchange.stored_of(
             assessment, response.code, response.fields, None, steady_us(monotonic_us()), wall_seconds()
         )
         fresh.body, fresh.length = self.validated.body, self.validated.length
+        self.exchange.ctx.cache_reason = assessment.reason
         if assessment.reason is None:
             self.flights.keep(self.exchange.key, fresh)
         else:
             self.flights.drop(self.validated)
+        self._end(None)
         for reader in self._take_readers():
-            reader.listener.on_stored(fresh, "REVALIDATED", 304)
-        return self._end(None)
+            if reader.exchange is self.exchange or (assessment.reason is None and self._answers(fresh, reader.exchange)):
+                reader.listener.on_stored(fresh, "REVALIDATED", 304)
+            else:
+                reader.listener.on_released(assessment.reason)
+        return 0
+
+    cdef int _ask_anew(self) except -1:
+        """The 304 is of no use: each asks for all of it."""
+        cdef Reader reader
+        self.flights.drop(self.validated)
+        self._end(None)
+        for reader in self._take_readers():
+            reader.listener.on_released("validation")
+        return 0
+
+    cdef int _break(self) except -1:
+        """A hook has failed, for all who wait."""
+        cdef Reader reader
+        self.flights.report(self.exchange.failure)
+        self.fetch.cancel()
+        self._end("stage_error")
+        for reader in self._take_readers():
+            reader.listener.on_broken(self.exchange.failure)
+        return 0
 
     cdef int _stand_in(self, int status) except -1:
         """The origin fails: what is stored stands in, for those who take it."""
         cdef Reader reader
         self.fetch.cancel()
+        self._end(None)
         for reader in self._take_readers():
             if reader.exchange.may_stand_in(self.validated):
                 reader.listener.on_stored(self.validated, "STALE", status)
             else:
                 reader.listener.on_released("origin_error")
-        return self._end(None)
+        return 0
 
     cdef int on_body(self, bytes data) except -1:
         cdef Reader reader
@@ -395,13 +423,15 @@ cdef class Flights:
         """A flight that may answer this exchange too, or None."""
         cdef Flight flight
         for flight in self.by_key.get(exchange.key, ()):
-            if flight.takes(exchange):
+            if flight.is_open and flight.takes(exchange) and flight.is_fresh_for(exchange):
                 return flight
         return None
 
-    cdef Flight begin(self, Exchange exchange):
+    cdef Flight begin(self, Exchange exchange, bint is_open):
+        """Nobody joins one that is not open."""
         cdef Flight flight = Flight.__new__(Flight)
         flight.flights = self
+        flight.is_open = is_open
         flight.exchange = exchange
         flight.validated = exchange.stored
         flight.readers = []
