@@ -337,15 +337,15 @@ cdef class Exchange:
     cdef Step _miss(self, str forwarded) except *:
         self.forwarded = forwarded
         self.ctx.cache = "MISS"
-        if forbids_store(self.request) and not self.ctx.plan.ignores_request:
-            self.ctx.cache_reason = "request_no_store"
-            return self._ask(FETCH)
         return self._to_origin()
 
     cdef Step _to_origin(self) except *:
-        if only_if_cached(self.request) and not self.ctx.plan.ignores_request:
-            self.forwarded = None
-            return self._reply(plain_answer(504, None))     # RFC 9111 §5.2.1.7
+        if not self.ctx.plan.ignores_request:
+            if only_if_cached(self.request):
+                self.forwarded = None
+                return self._reply(plain_answer(504, None))     # RFC 9111 §5.2.1.7
+            if forbids_store(self.request):
+                return self.alone("request_no_store")
         if self.request.method_wire == _HEAD:
             return self._ask(FETCH)
         return SHARE

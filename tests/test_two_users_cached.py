@@ -59,7 +59,7 @@ def keep(store: MemoryStore, exchange: Exchange, answer: Answer) -> None:
     """Stores the origin's answer, if a shared cache may."""
     fields = Response(200, list(answer.fields)).headers
     says_back = answer.says_back
-    if exchange.ctx.plan.ttl_s is not None:
+    if exchange.ctx.plan.ttl_s is not None or exchange.ctx.plan.ignores_cookies:
         says_back = tuple(
             name for name in says_back if name != "cookie" or name in answer.told_apart
         )  # the policy vouches

@@ -9,6 +9,7 @@ cimport cython
 from fastedge._core.body cimport LENGTH, Framing
 from fastedge._core.fields cimport ETAG, LAST_MODIFIED, FieldName, Fields, known
 from fastedge._core.message cimport STREAM, Response, make_response
+from fastedge._core.purges cimport HARD
 from fastedge._core.store cimport MemoryStore
 from fastedge._core.stored cimport Stored, age_s
 from fastedge._core.storedhead cimport fields_of, head_value
@@ -384,6 +385,8 @@ cdef class Flight(FetchListener):
         cdef Stored stored = self.arriving
         stored.body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
         stored.length = self.size
+        if self.exchange._purged(stored) == HARD:
+            return 0        # in its place may already be what was asked for after the purge
         return self.flights.keep(self.exchange.key, stored)
 
     cdef int _end(self, str error) except -1:

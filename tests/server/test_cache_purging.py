@@ -126,6 +126,22 @@ def test_purge_while_a_validation_is_under_way(scene: Scene, kind: str) -> None:
     assert get(before).body == b"new"
 
 
+def test_what_was_asked_for_before_a_purge_does_not_replace_what_was_after(scene: Scene) -> None:
+    (before,), server = asked(scene)
+    server.send("HTTP/1.1 200 OK", *FIELDS, "content-length: 4", b"ol")
+    before.head()
+    purge(scene, "tag")
+    after = scene.client().send(*GET)
+    second = scene.origin.accept()
+    second.message()
+    arrive(second, b"new")
+    assert after.message().body == b"new"
+    server.send(b"d!")
+    before.expect(b"old!")
+    assert cache_status(get(after)) == "fastedge; hit; ttl=60"
+    assert get(before).body == b"new"
+
+
 def test_purge_of_something_else_does_not_split_a_fetch(scene: Scene) -> None:
     (before,), server = asked(scene)
     scene.edge.call(lambda: OTHERS["tag"](scene.edge.worker.front.purges, False))

@@ -4,6 +4,8 @@ import pytest
 from exchange import Scene
 from exchange.cached import GET, MINUTE, answer, asked, cache_status, get, stored
 
+from fastedge import clock
+
 
 @pytest.mark.parametrize(
     ("fields", "detail"),
@@ -203,3 +205,28 @@ def test_trailers_go_to_those_who_wait_and_are_not_stored(scene: Scene) -> None:
     assert client.message().trailers == [("x-sum", "1")]
     hit = get(client, "te: trailers", "connection: te")
     assert hit.framing == "length" and hit.body == b"page"
+
+
+def test_request_no_store_takes_nothing_from_the_others(scene: Scene) -> None:
+    client, server = stored(scene, MINUTE, 'etag: "1"')
+    client.send(*GET, "cache-control: no-store, no-cache")
+    assert server.message().get("if-none-match") is None
+    server.send(*answer(MINUTE, body=b"mine"))
+    assert client.message().body == b"mine"
+    assert get(client).body == b"page"
+    clock.travel(61)
+    client.send(*GET, "cache-control: no-store")
+    server.message()
+    waiting = scene.client().send(*GET)
+    second = scene.origin.accept()
+    assert second.message().get("if-none-match") == '"1"'
+    second.send("HTTP/1.1 304 Not Modified", 'etag: "1"')
+    assert waiting.message().body == b"page"
+    server.send(*answer(MINUTE, body=b"mine"))
+    assert client.message().body == b"mine"
+    assert get(client).body == b"page"
+
+
+def test_request_no_store_and_only_if_cached_does_not_reach_the_origin(scene: Scene) -> None:
+    assert get(scene.client(), "cache-control: no-store, only-if-cached").status == 504
+    assert scene.origin.accepted == 0
