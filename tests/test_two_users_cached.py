@@ -60,9 +60,8 @@ def keep(store: MemoryStore, exchange: Exchange, answer: Answer) -> None:
     fields = Response(200, list(answer.fields)).headers
     says_back = answer.says_back
     if exchange.ctx.plan.ttl_s is not None or exchange.ctx.plan.ignores_cookies:
-        says_back = tuple(
-            name for name in says_back if name != "cookie" or name in answer.told_apart
-        )  # the policy vouches
+        # The policy vouches for it that cookies change nothing, unless Vary names them.
+        says_back = tuple(name for name in says_back if name != "cookie" or name in answer.told_apart)
     found = assessment(exchange.request, exchange.ctx.plan, 200, fields, [], NOW, NOW)
     if found.reason is not None:
         return

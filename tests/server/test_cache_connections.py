@@ -10,7 +10,7 @@ from fastedge.assembly import prepare
 
 def test_pipelined_hits(scene: Scene) -> None:
     client, _ = stored(scene, "cache-control: max-age=60")
-    client.send(*GET, *[]).send(*GET).send(*GET)
+    client.send(*GET).send(*GET).send(*GET)
     assert [client.message().body for _ in range(3)] == [b"page"] * 3
 
 

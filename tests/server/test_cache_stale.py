@@ -6,6 +6,8 @@ from exchange.cached import GET, answer, cache_status, get, stored, until_landed
 
 from fastedge import clock
 
+WINDOW = "cache-control: max-age=60, stale-if-error=60"
+
 
 def test_stale_while_revalidate_sends_at_once_and_refreshes_beside(scene: Scene) -> None:
     client, server = stored(scene, "cache-control: max-age=60, stale-while-revalidate=60", 'etag: "1"')
@@ -44,9 +46,6 @@ def test_must_revalidate_is_never_sent_stale(scene: Scene) -> None:
     server.message()
     server.send(*answer(status="503 Service Unavailable", body=b"down"))
     assert client.message().status == 503
-
-
-WINDOW = "cache-control: max-age=60, stale-if-error=60"
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])

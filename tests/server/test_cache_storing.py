@@ -27,20 +27,6 @@ def test_what_is_not_for_sharing_is_not_stored_and_says_why(scene: Scene, fields
         assert again.body == b"again" and cache_status(again) == f"fastedge; fwd=uri-miss; detail={detail}"
 
 
-def test_chunked_response_is_stored_with_its_length(scene: Scene) -> None:
-    client = scene.client()
-    client.send(*GET)
-    server = scene.origin.accept()
-    server.message()
-    server.send(
-        "HTTP/1.1 200 OK", "cache-control: max-age=60", "transfer-encoding: chunked", b"2\r\npa\r\n2\r\nge\r\n0\r\n\r\n"
-    )
-    first = client.message()
-    assert first.framing == "chunked" and first.body == b"page"
-    hit = get(client)
-    assert hit.get("content-length") == "4" and hit.body == b"page"
-
-
 def test_body_that_is_too_large_passes_unstored(scene: Scene) -> None:
     scene.more = "[cache]\nmemory_mb = 1\n"
     body = bytes(200 * 1024)
