@@ -59,10 +59,13 @@ cdef class Exchange:
     cdef str forwarded                  # why the origin was asked (RFC 9211 §2.2), or None
     cdef int origin_status              # what it said, where that is not what the client gets; else 0
     cdef Part part                      # of the stored body, where the reply is a part of it
+    cdef bint is_alone                  # it was not shared, since its last answer was not for sharing
+    cdef tuple said                     # what this one says about that
     cdef bint disk_asked                # what the disk has of the key is in the store already
     cdef bytes gone                     # purge names that an unsafe method has invalidated, packed; or None
     cdef bint collapsed                 # somebody else's fetch answered
     cdef bint kept                      # what came is being stored
+    cdef Fields own                     # lines of the answer that are not stored: for this client alone; or None
 
     cdef Step start(self) except *
     cdef Step resume(self, object answer) except *
@@ -70,6 +73,7 @@ cdef class Exchange:
     cdef Step whole(self) except *
     cdef int status(self) noexcept
     cdef Step lead(self) except *
+    cdef str _told(self, Step step)
     cdef Step alone(self, str reason) except *
     cdef bint leads_refresh(self) except -1
     cdef int origin_answered(self, Response response) except -1
@@ -91,6 +95,7 @@ cdef class Exchange:
     cdef Step _to_origin(self) except *
     cdef Step _ask(self, Step step) except *
     cdef Purged _purged(self, Stored stored) except *
+    cdef bint came_after_purge(self, Stored stored, uint64_t born) noexcept
     cdef int _learn(self, Response response) except -1
     cdef int _freshen_by_head(self, Response response) except -1
     cdef Stored _variant(self, Stored first)

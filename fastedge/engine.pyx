@@ -9,10 +9,11 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport uint64_t
 
+from email.utils import formatdate
 from http import HTTPStatus
 
 from fastedge._core.fields cimport (
-    CDN_LOOP, CONTENT_LENGTH, ETAG, EXPECT, IF_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_text, known,
+    CDN_LOOP, CONTENT_LENGTH, DATE, ETAG, EXPECT, IF_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_text, known,
 )
 from fastedge._core.key cimport hash_of, key_of, url_span
 from fastedge._core.message cimport Plan, Request, Response, make_context, make_response
@@ -27,12 +28,13 @@ from fastedge.caching.answer cimport ASKS_FOR_LESS, answer_of
 from fastedge.caching.invalidation cimport invalidated, is_unsafe
 from fastedge.caching.reuse cimport FRESH, REFRESH, VALIDATE, Use, forbids_store, may_stand_in, only_if_cached, use_of
 from fastedge.caching.status cimport forward_lines, hit_lines
-from fastedge.caching.storing cimport Assessment, assess
+from fastedge.caching.storing cimport Assessment, assess, said_of_sharing
 from fastedge.caching.validation cimport agrees, conditions_of, freshened
 from fastedge.caching.vary cimport matches
 from fastedge.errors import StageError
 
 cdef FieldName _CDN_LOOP = known(CDN_LOOP)
+cdef FieldName _DATE = known(DATE)
 cdef FieldName _ETAG = known(ETAG)
 cdef FieldName _LAST_MODIFIED = known(LAST_MODIFIED)
 cdef FieldName _CONTENT_TYPE = intern_text("content-type")
@@ -192,6 +194,7 @@ cdef class Exchange:
     cdef Step alone(self, str reason) except *:
         """What the origin says is not for sharing: a fetch for this client alone."""
         self.ctx.cache_reason = reason
+        self.is_alone = True
         return self._ask(FETCH)
 
     cdef bint leads_refresh(self) except -1:
@@ -217,6 +220,8 @@ cdef class Exchange:
             return self._reply(plain_answer(500, None))
         if self.store is not None:
             self._learn(response)
+        if self.is_alone:
+            self.said = said_of_sharing(response.code, response.fields)
         return self._reply(response)
 
     cdef Step failed(self, int status, str error) except *:
@@ -244,12 +249,18 @@ cdef class Exchange:
 
     cdef Step reply_stored(self, Stored stored, str outcome, object content) except *:
         """From a stored response, or from one that is being stored: then `content` is STREAM."""
+        cdef Response response
+        cdef bint is_edited
+        cdef Py_ssize_t i
         self.stored = stored
         self.ctx.cache = outcome
         self.age_s = <long long> age_s(stored, self.now_us)
-        return self._reply(
-            answer_of(stored, self.request, content, self.ctx.now, len(self.site.pipeline.response_hooks) > 0, &self.part)
-        )
+        is_edited = self.own is not None or len(self.site.pipeline.response_hooks) > 0
+        response = answer_of(stored, self.request, content, self.ctx.now, is_edited, &self.part)
+        if self.own is not None:
+            for i in range(self.own.total):
+                response.fields.append(self.own.name_at(i), self.own.value_at(i))
+        return self._reply(response)
 
     cdef bint may_stand_in(self, Stored stored) except -1:
         """Whether a stale response may be sent since the origin fails (RFC 9111 §4.2.4, RFC 5861 §4)."""
@@ -270,10 +281,14 @@ cdef class Exchange:
     cdef Stored stored_of(
         self, Assessment assessment, int status, Fields fields, list nominated, long long received_us, double received_s
     ):
-        """What is to be stored under this exchange's key; its body comes later."""
+        """What is to be stored under this exchange's key; its body comes later. Fields get the Date that they lack."""
         cdef Py_ssize_t url_at, url_size
+        if not fields.count(_DATE):
+            fields.append(_DATE, formatdate(received_s, usegmt=True).encode("ascii"))     # RFC 9110 §6.6.1
+        if assessment.left_out:
+            self.own = _lines_of(assessment.left_out, fields)
         cdef Stored stored = new_stored(
-            self.hash.high, self.hash.low, self.key, assessment.names, status,
+            self.hash.high, self.hash.low, self.key, assessment.names or b"", status,
             head_of(fields, nominated, assessment.left_out), None, -1,
         )
         url_span(self.key, &url_at, &url_size)
@@ -344,15 +359,15 @@ cdef class Exchange:
     cdef Step _miss(self, str forwarded) except *:
         self.forwarded = forwarded
         self.ctx.cache = "MISS"
-        if forbids_store(self.request) and not self.ctx.plan.ignores_request:
-            self.ctx.cache_reason = "request_no_store"
-            return self._ask(FETCH)
         return self._to_origin()
 
     cdef Step _to_origin(self) except *:
-        if only_if_cached(self.request) and not self.ctx.plan.ignores_request:
-            self.forwarded = None
-            return self._reply(plain_answer(504, None))     # RFC 9111 §5.2.1.7
+        if not self.ctx.plan.ignores_request:
+            if only_if_cached(self.request):
+                self.forwarded = None
+                return self._reply(plain_answer(504, None))     # RFC 9111 §5.2.1.7
+            if forbids_store(self.request):
+                return self.alone("request_no_store")
         if self.request.method_wire == _HEAD:
             return self._ask(FETCH)
         return SHARE
@@ -392,6 +407,12 @@ cdef class Exchange:
         if purged == KEPT:
             stored.checked = version
         return purged
+
+    cdef bint came_after_purge(self, Stored stored, uint64_t born) noexcept:
+        """Whether it was purged after `born`, and maybe before this request."""
+        return self.born > born and self.purges.verdict_at(
+            stored.facts, stored.names_total, key_text(stored) + stored.url_at, stored.url_size, born
+        ) != KEPT
 
     cdef int _learn(self, Response response) except -1:
         """What a response that is not stored says about those that are (RFC 9111 §4.3.5, §4.4)."""
@@ -457,25 +478,38 @@ cdef class Exchange:
         """`observer(hook, verdict)` is called after each hook that applies."""
         self.ctx.observer = observer
 
+    cdef str _told(self, Step step):
+        """A hit is shown as the reply that it is."""
+        return _STEPS[self.whole() if step == SEND else step]
+
     def step_start(self):
-        return _STEPS[self.start()]
+        return self._told(self.start())
 
     def step_resume(self, answer):
-        return _STEPS[self.resume(answer)]
+        return self._told(self.resume(answer))
 
     def step_lead(self):
-        return _STEPS[self.lead()]
+        return self._told(self.lead())
 
     def step_fetched(self, Response response):
-        return _STEPS[self.fetched(response)]
+        return self._told(self.fetched(response))
 
     def step_failed(self, int status, str error):
-        return _STEPS[self.failed(status, error)]
+        return self._told(self.failed(status, error))
 
 
-_STEPS = {REPLY: "reply", FETCH: "fetch", WAIT: "wait", SEND: "send", SHARE: "share"}
+_STEPS = {REPLY: "reply", FETCH: "fetch", WAIT: "wait", SHARE: "share"}
 
 
+
+
+cdef Fields _lines_of(list names, Fields fields):
+    cdef Fields lines = Fields.__new__(Fields)
+    cdef Py_ssize_t i
+    for i in range(fields.total):
+        if fields.name_at(i) in names:
+            lines.append(fields.name_at(i), fields.value_at(i))
+    return lines
 
 
 cdef str _no_such_origin(name, origins):

@@ -68,6 +68,8 @@ cdef class Flight(FetchListener):
     cdef int catch_up(self, Reader reader) except -1
     cdef bint takes(self, Exchange exchange) except -1
     cdef bint is_kept(self) noexcept
+    cdef bint is_fresh_for(self, Exchange exchange) except -1
+    cdef bint _answers(self, Stored stored, Exchange exchange) except -1
     cdef int abandon(self) except -1
     cdef int _leave(self, Reader reader) except -1
     cdef int _answered(self, int status, Fields fields, list nominated, Framing framing, long long length) except -1
@@ -76,6 +78,7 @@ cdef class Flight(FetchListener):
     cdef int _share(self, Assessment assessment, Response response, list nominated, long long length) except -1
     cdef int _keep_to_one(self, str reason, Response response, list nominated, Framing framing, long long length) except -1
     cdef int _not_modified(self, Fields fields) except -1
+    cdef int _ask_anew(self) except -1
     cdef int _stand_in(self, int status) except -1
     cdef int _begin(self, Reader reader) except -1
     cdef int _release(self, Reader reader, str reason) except -1
@@ -94,7 +97,7 @@ cdef class Flight(FetchListener):
 
 cdef class Flights:
     cdef dict by_key            # key → list of Flight
-    cdef dict unshared          # key → (until, reason): its last answer was not for sharing
+    cdef dict unshared          # key → (until, reason, what it said): its last answer was not for sharing
     cdef MemoryStore store
     cdef Observer observer
     cdef object report          # report(failure): a stage's error
@@ -110,7 +113,8 @@ cdef class Flights:
     cdef Flight find(self, Exchange exchange)
     cdef Flight begin(self, Exchange exchange)
     cdef str unshared_reason(self, bytes key, long long now_us)
-    cdef int not_shared(self, bytes key, str reason, long long now_us) except -1
+    cdef int reconsider(self, bytes key, tuple said) except -1
+    cdef int not_shared(self, bytes key, str reason, long long now_us, tuple said) except -1
     cdef bint objects_to(self, Exchange exchange, Fields fields) except -1
     cdef bint load(self, Exchange exchange, object on_loaded) except -1
     cdef object claim(self, Exchange exchange)

@@ -14,10 +14,11 @@ from fastedge._core.fields cimport ETAG, LAST_MODIFIED, VARY, FieldName, Fields,
 from fastedge._core.message cimport STREAM, Response, make_response
 from fastedge._core.purges cimport HARD, Purges
 from fastedge._core.store cimport MemoryStore
-from fastedge._core.stored cimport Stored, key_of
+from fastedge._core.stored cimport Stored, age_s, key_of
 from fastedge._core.storedhead cimport fields_of, head_value
 from fastedge._core.unkeyed cimport unkeyed_reads
-from fastedge.caching.storing cimport Assessment, assess
+from fastedge.caching.reuse cimport VALIDATE, use_of
+from fastedge.caching.storing cimport Assessment, assess, said_of_sharing
 from fastedge.caching.validation cimport freshened, selects
 from fastedge.caching.vary cimport matches
 from fastedge.disk.body cimport DiskBody
@@ -117,7 +118,19 @@ cdef class Flight(FetchListener):
         cdef Stored known = self.validated if self.arriving is None else self.arriving
         if self.state > SHARED or self.first > 0:
             return False
-        return known is None or known.vary is None or matches(known.vary, exchange.request, exchange.ctx.plan)
+        return known is None or self._answers(known, exchange)
+
+    cdef bint is_fresh_for(self, Exchange exchange) except -1:
+        """Whether what began to arrive before this request came need not be validated first."""
+        return self.arriving is None or use_of(
+            self.arriving, age_s(self.arriving, exchange.now_us), exchange.request, exchange.ctx.plan, False
+        ) != VALIDATE
+
+    cdef bint _answers(self, Stored stored, Exchange exchange) except -1:
+        """Not who asks for another variant, nor who came after a purge that the fetch was before."""
+        if stored.vary is not None and not matches(stored.vary, exchange.request, exchange.ctx.plan):
+            return False
+        return not exchange.came_after_purge(stored, self.exchange.born)
 
     cdef bint is_kept(self) noexcept:
         """Whether it goes on without anyone who waits."""
@@ -185,9 +198,10 @@ cdef class Flight(FetchListener):
         cdef Reader reader
         self.flights.report(failure)
         self._stop_source()
+        self._end("stage_error")
         for reader in self._take_readers():
             reader.listener.on_broken(failure)
-        return self._end("stage_error")
+        return 0
 
     cdef Assessment _assess(self, Response response, list nominated):
         return assess(
@@ -221,8 +235,11 @@ cdef class Flight(FetchListener):
         cdef Reader reader
         cdef Reader one = None
         self.flights.forget(self)
-        self.flights.not_shared(self.exchange.key, reason, steady_us(monotonic_us()))
-        self.flights.drop(self.validated)
+        if response.code not in FAILURES or self.validated is None:
+            self.flights.not_shared(
+                self.exchange.key, reason, steady_us(monotonic_us()), said_of_sharing(response.code, response.fields)
+            )
+            self.flights.drop(self.validated)
         self._unclaim(False)
         self.exchange.ctx.cache_reason = reason
         for reader in list(self.readers):
@@ -237,7 +254,7 @@ cdef class Flight(FetchListener):
         return one.listener.on_own_head(response, nominated, framing, length)
 
     cdef int _not_modified(self, Fields fields) except -1:
-        """The stored response is good (RFC 9111 §4.3.3): it is freshened, and answers all."""
+        """The stored response is good (RFC 9111 §4.3.3): it is freshened, and answers all who may share it."""
         cdef Response response
         cdef Assessment assessment
         cdef Stored fresh
@@ -245,42 +262,51 @@ cdef class Flight(FetchListener):
         if not selects(
             head_value(self.validated.head, _ETAG), head_value(self.validated.head, _LAST_MODIFIED), fields
         ):
-            self.flights.drop(self.validated)       # it is about another representation: ask again, for all of it
-            for reader in self._take_readers():
-                reader.listener.on_released("validation")
-            return self._end(None)
+            return self._ask_anew()     # it is about another representation
         response = make_response(self.validated.status, freshened(fields_of(self.validated.head), fields), STREAM)
-        if self.exchange.origin_answered(response) or not response.is_stream():
-            if self.exchange.failure is not None:
-                self.flights.report(self.exchange.failure)
-            self.flights.drop(self.validated)
-            for reader in self._take_readers():
-                reader.listener.on_released("validation")
-            return self._end("stage_error")
+        if self.exchange.origin_answered(response):
+            return self._break(self.exchange.failure)
+        if not response.is_stream():
+            return self._ask_anew()     # a hook has put a body of its own in its place: let it see the whole answer
         assessment = self._assess(response, None)
         fresh = self.exchange.stored_of(
             assessment, response.code, response.fields, None, steady_us(monotonic_us()), wall_seconds()
         )
         fresh.body, fresh.length = self.validated.body, self.validated.length
+        self.exchange.ctx.cache_reason = assessment.reason
         if assessment.reason is None:
             self.flights.keep(self.exchange.key, fresh)
             self.flights.freshen(self.validated, fresh)
         else:
             self.flights.drop(self.validated)
+        self._end(None)
         for reader in self._take_readers():
-            reader.listener.on_stored(fresh, "REVALIDATED", 304)
-        return self._end(None)
+            if reader.exchange is self.exchange or (assessment.reason is None and self._answers(fresh, reader.exchange)):
+                reader.listener.on_stored(fresh, "REVALIDATED", 304)
+            else:
+                reader.listener.on_released(assessment.reason)
+        return 0
+
+    cdef int _ask_anew(self) except -1:
+        """The 304 is of no use: each asks for all of it."""
+        cdef Reader reader
+        self.flights.drop(self.validated)
+        self._end(None)
+        for reader in self._take_readers():
+            reader.listener.on_released("validation")
+        return 0
 
     cdef int _stand_in(self, int status) except -1:
         """The origin fails: what is stored stands in, for those who take it."""
         cdef Reader reader
         self._stop_source()
+        self._end(None)
         for reader in self._take_readers():
             if reader.exchange.may_stand_in(self.validated):
                 reader.listener.on_stored(self.validated, "STALE", status)
             else:
                 reader.listener.on_released("origin_error")
-        return self._end(None)
+        return 0
 
     cdef int on_body(self, bytes data) except -1:
         cdef Reader reader
@@ -293,7 +319,7 @@ cdef class Flight(FetchListener):
             self.storing = False
             self.flights.forget(self)
             if self.writer is None and self.follow is None:
-                self.flights.not_shared(self.exchange.key, "too_large", steady_us(monotonic_us()))
+                self.flights.not_shared(self.exchange.key, "too_large", steady_us(monotonic_us()), None)
         for reader in list(self.readers):
             self._deliver(reader)
         return self._trim()
@@ -349,7 +375,7 @@ cdef class Flight(FetchListener):
             self.on_failure(502, "http_response_incomplete")
         else:
             if end is End.UNSHAREABLE:
-                self.flights.not_shared(self.exchange.key, "unshared", steady_us(monotonic_us()))
+                self.flights.not_shared(self.exchange.key, "unshared", steady_us(monotonic_us()), None)
             self._end(None)
             for reader in self._take_readers():
                 reader.listener.on_released("unshared" if end is End.UNSHAREABLE else None)
@@ -454,6 +480,8 @@ cdef class Flight(FetchListener):
         """It is whole: into the memory tier, and to its place on the disk."""
         cdef Stored stored = self.arriving
         stored.length = self.size
+        if self.exchange._purged(stored) == HARD:
+            return 0        # in its place may already be what was asked for after the purge
         if self.storing:
             stored.body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
             self.flights.keep(self.exchange.key, stored)
@@ -524,11 +552,12 @@ cdef class Flights:
         """A flight that may answer this exchange too, or None."""
         cdef Flight flight
         for flight in self.by_key.get(exchange.key, ()):
-            if flight.takes(exchange):
+            if flight.takes(exchange) and flight.is_fresh_for(exchange):
                 return flight
         return None
 
     cdef Flight begin(self, Exchange exchange):
+        """Nobody joins one that is not open."""
         cdef Flight flight = Flight.__new__(Flight)
         flight.flights = self
         flight.exchange = exchange
@@ -543,16 +572,23 @@ cdef class Flights:
         cdef object found = self.unshared.get(key)
         if found is None:
             return None
-        until, reason = found
+        until, reason, _ = found
         if now_us < until:
             return reason
         del self.unshared[key]
         return None
 
-    cdef int not_shared(self, bytes key, str reason, long long now_us) except -1:
+    cdef int reconsider(self, bytes key, tuple said) except -1:
+        """What came for one client alone: if it says anything else than last time, the next one may be for sharing."""
+        cdef object found = self.unshared.get(key)
+        if found is not None and found[2] is not None and found[2] != said:
+            del self.unshared[key]
+        return 0
+
+    cdef int not_shared(self, bytes key, str reason, long long now_us, tuple said) except -1:
         if len(self.unshared) >= UNSHARED_MAX:
             del self.unshared[next(iter(self.unshared))]
-        self.unshared[key] = (now_us + UNSHARED_US, reason)
+        self.unshared[key] = (now_us + UNSHARED_US, reason, said)
         return 0
 
     cdef bint objects_to(self, Exchange exchange, Fields fields) except -1:
