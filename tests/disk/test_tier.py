@@ -34,7 +34,7 @@ def test_large_response_comes_back_as_a_file(desk, pieces):
         assert isinstance(one, DiskBody)
         assert one.length == len(LARGE)
         assert one.ready(0, 1000) == 1000
-        assert one.read_some(5, 1000) == LARGE[5:1005]
+        assert one.read_some(5, 995) == LARGE[5:1000]
 
 
 def test_response_without_vary_and_one_with_an_empty_one_are_two(desk):

@@ -78,8 +78,9 @@ def test_purge_survives_the_end_of_all_processes(run_edge: Run, tmp_path: Path) 
     assert table.verdict_of([name_hash(b"tag", b"blue")], b"", answer["sequence"] - 1) == "kept"
 
 
-def test_disk_tier_that_cannot_be_used_costs_a_warning_and_no_purge(run_edge: Run) -> None:
-    edge = run_edge(workers=1, more='[cache]\ndisk_path = "shop.py/cache"\n')
+def test_image_that_cannot_be_made_costs_a_warning_and_no_purge(run_edge: Run, tmp_path: Path) -> None:
+    (tmp_path / "cache" / "purges.bin" / "in the way").mkdir(parents=True)
+    edge = run_edge(workers=1, more=f'[cache]\ndisk_path = "{tmp_path}/cache"\n')
     assert edge.wait_for_line("purges will not survive a restart")
     status, answer = purge(edge, {"everything": True})
     assert (status, answer["durable"]) == (200, False)
