@@ -13,17 +13,19 @@ cdef bytes forward_lines(bytes cdn_id, str why, int status, bint collapsed, bint
     """The origin was asked, for the reason `why` (§2.2); `status` is what it said where that is not what the client gets, else 0.
 
     `detail` is why nothing was stored. `age_s` < 1 leaves Age out."""
-    cdef object found = _known.get((why, status, collapsed, kept, detail))
-    if found is None:
-        text = f"; fwd={why}"
-        if status:
-            text += f"; fwd-status={status}"
-        text += ("; collapsed" if collapsed else "") + ("; stored" if kept else "")
-        if detail is not None:
-            text += f"; detail={detail}"
-        found = text.encode("ascii")
+    cdef object line = _known.get((cdn_id, why, status, collapsed, kept, detail))
+    if line is None:
+        line = _forward_line(cdn_id, why, status, collapsed, kept, detail)
         if len(_known) < KNOWN_MAX:
-            _known[(why, status, collapsed, kept, detail)] = found
-    if age_s < 1:
-        return b"cache-status: %b%b\r\n" % (cdn_id, found)
-    return b"age: %d\r\ncache-status: %b%b\r\n" % (age_s, cdn_id, found)
+            _known[cdn_id, why, status, collapsed, kept, detail] = line
+    return <bytes> line if age_s < 1 else b"age: %d\r\n%b" % (age_s, line)
+
+
+cdef bytes _forward_line(bytes cdn_id, str why, int status, bint collapsed, bint kept, str detail):
+    text = f"; fwd={why}"
+    if status:
+        text += f"; fwd-status={status}"
+    text += ("; collapsed" if collapsed else "") + ("; stored" if kept else "")
+    if detail is not None:
+        text += f"; detail={detail}"
+    return b"cache-status: %b%b\r\n" % (cdn_id, text.encode("ascii"))
