@@ -29,7 +29,7 @@ from fastedge.caching.reuse cimport FRESH, REFRESH, VALIDATE, Use, forbids_store
 from fastedge.caching.status cimport forward_lines, hit_lines
 from fastedge.caching.storing cimport Assessment, assess
 from fastedge.caching.validation cimport agrees, conditions_of, freshened
-from fastedge.caching.vary cimport matches
+from fastedge.caching.vary cimport matches, selection
 from fastedge.errors import StageError
 
 cdef FieldName _CDN_LOOP = known(CDN_LOOP)
@@ -143,10 +143,11 @@ cdef class Exchange:
 
     cdef Step look(self) except *:
         """Answers from the store, or says why the origin has to be asked."""
-        cdef Stored stored
+        cdef Stored stored, first
         cdef Purged purged
         cdef Use use
         cdef double age
+        self.stored = None
         if self.key is None:
             self.key = key_of(self.request, self.ctx.plan)
             self.hash = hash_of(self.key)
@@ -154,8 +155,10 @@ cdef class Exchange:
         stored = self.store.find(self.hash.high, self.hash.low, PyBytes_AS_STRING(self.key), len(self.key))
         if stored is None:
             return self._miss("uri-miss")
-        stored = self._variant(stored)
+        first = stored
+        stored = self._variant(first)
         if stored is None:
+            self.selection = selection(first.vary, self.request, self.ctx.plan)
             return self._miss("vary-miss")
         purged = self._purged(stored)
         if purged == HARD:
@@ -165,7 +168,7 @@ cdef class Exchange:
         use = use_of(stored, age, self.request, self.ctx.plan, purged == SOFTLY)
         if use != VALIDATE:
             self.store.touch(stored)
-            self.refreshes = use == REFRESH
+            self.refreshes = use == REFRESH and self.request.method_wire == _GET     # the answer to a HEAD has no body to keep
             return self.reply_stored(stored, "HIT" if use == FRESH else "UPDATING", stored.body)
         self.stored = stored
         self.forwarded = "request" if age < stored.lifetime_s and purged == KEPT else "stale"
@@ -325,17 +328,15 @@ cdef class Exchange:
     cdef Step _miss(self, str forwarded) except *:
         self.forwarded = forwarded
         self.ctx.cache = "MISS"
-        if forbids_store(self.request) and not self.ctx.plan.ignores_request:
-            self.ctx.cache_reason = "request_no_store"
-            return self._ask(FETCH)
         return self._to_origin()
 
     cdef Step _to_origin(self) except *:
-        if only_if_cached(self.request) and not self.ctx.plan.ignores_request:
-            return self._reply(plain_answer(504, None))     # RFC 9111 §5.2.1.7
-        if self.request.method_wire == _HEAD:
-            return self._ask(FETCH)
-        return SHARE
+        if not self.ctx.plan.ignores_request:
+            if only_if_cached(self.request):
+                return self._reply(plain_answer(504, None))     # RFC 9111 §5.2.1.7
+            if forbids_store(self.request):
+                return self.alone("request_no_store")
+        return self._ask(FETCH) if self.request.method_wire == _HEAD else SHARE
 
     cdef Step _ask(self, Step step) except *:
         """`step`, unless an origin request hook has an answer of its own."""

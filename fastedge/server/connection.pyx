@@ -146,7 +146,9 @@ cdef class ClientConnection(FlightListener):
             self.timer.arm(self.front.tunnel_queue, TUNNEL_TIME, monotonic_us())
         elif self.state == READY:
             self.timer.arm(self.front.idle_queue, IDLE_TIME, monotonic_us())
-        if self.fetch is not None:
+        if self.file is not None:
+            self._file_moves()
+        elif self.fetch is not None:
             self.fetch.resume()
         elif self.reader is not None:
             self.reader.resume()
@@ -425,6 +427,7 @@ cdef class ClientConnection(FlightListener):
         self.file = FileSender(
             self.transport, head, body, first, count, on_progress=self._file_moves, on_done=self._file_is_sent
         )
+        self._file_moves()
         return self.file.start()
 
     def _file_is_warm(self, Exchange exchange, bint is_there):
@@ -437,6 +440,7 @@ cdef class ClientConnection(FlightListener):
             self._go_on()
 
     def _file_moves(self):
+        self.unsent = <size_t> -1       # how much that is, is asked when the time is out
         self.timer.arm(self.front.send_queue, SEND_TIME, monotonic_us())
 
     def _file_is_sent(self, bint is_whole):
@@ -489,7 +493,7 @@ cdef class ClientConnection(FlightListener):
         cdef Flights flights = self.front.flights
         cdef Exchange exchange = self.exchange
         cdef Flight flight
-        cdef str reason = flights.unshared_reason(exchange.key, exchange.now_us)
+        cdef str reason = flights.unshared_reason(exchange, exchange.now_us)
         cdef int step
         if reason is not None:
             return self._act(exchange.alone(reason))
@@ -699,7 +703,10 @@ cdef class ClientConnection(FlightListener):
         return 0
 
     cdef int on_head(self, int status, Fields fields, list nominated, Framing framing, long long length) except -1:
-        self.exchange.fetched(make_response(status, fields, STREAM))
+        cdef Response response = make_response(status, fields, STREAM)
+        self.exchange.fetched(response)
+        if self.exchange.key is not None and self.front.flights is not None:
+            self.front.flights.reconsider(self.exchange, response, nominated)
         if self.exchange.gone is not None and self.front.observer is not None:
             self.front.observer.invalidated(self.exchange.gone)
         return self._stream(nominated, framing, length)

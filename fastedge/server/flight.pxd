@@ -2,7 +2,7 @@ from fastedge._core.body cimport Framing
 from fastedge._core.diskindex cimport DiskIndex
 from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport Response
-from fastedge._core.purges cimport Purges
+from fastedge._core.purges cimport Purged, Purges
 from fastedge._core.store cimport MemoryStore
 from fastedge._core.stored cimport Stored
 from fastedge.caching.storing cimport Assessment
@@ -61,6 +61,7 @@ cdef class Flight(FetchListener):
     cdef long long size         # of the body so far
     cdef long long held         # bytes in `pieces`
     cdef bint waits_for_disk
+    cdef object disk_patience   # ends it, if it lasts
     cdef bint fetch_paused
     cdef Fields trailers
 
@@ -68,6 +69,8 @@ cdef class Flight(FetchListener):
     cdef int catch_up(self, Reader reader) except -1
     cdef bint takes(self, Exchange exchange) except -1
     cdef bint is_kept(self) noexcept
+    cdef bint _is_purged_for(self, Stored stored, Exchange exchange) except -1
+    cdef int _stop_if_unwanted(self) except -1
     cdef int abandon(self) except -1
     cdef int _leave(self, Reader reader) except -1
     cdef int _answered(self, int status, Fields fields, list nominated, Framing framing, long long length) except -1
@@ -94,7 +97,8 @@ cdef class Flight(FetchListener):
 
 cdef class Flights:
     cdef dict by_key            # key → list of Flight
-    cdef dict unshared          # key → (until, reason): its last answer was not for sharing
+    cdef dict unshared          # key → (until, reason): its last answer was not for sharing; (key, reason) → the same,
+                                # for those alone who send what was the reason
     cdef MemoryStore store
     cdef Observer observer
     cdef object report          # report(failure): a stage's error
@@ -109,11 +113,14 @@ cdef class Flights:
 
     cdef Flight find(self, Exchange exchange)
     cdef Flight begin(self, Exchange exchange)
-    cdef str unshared_reason(self, bytes key, long long now_us)
+    cdef str unshared_reason(self, Exchange exchange, long long now_us)
+    cdef str _unshared(self, object key, long long now_us)
     cdef int not_shared(self, bytes key, str reason, long long now_us) except -1
+    cdef int reconsider(self, Exchange exchange, Response response, list nominated) except -1
     cdef bint objects_to(self, Exchange exchange, Fields fields) except -1
     cdef bint load(self, Exchange exchange, object on_loaded) except -1
     cdef object claim(self, Exchange exchange)
+    cdef Purged verdict(self, Stored stored) except *
     cdef int keep(self, bytes key, Stored stored) except -1
     cdef int drop(self, Stored stored) except -1
     cdef int forget(self, Flight flight) except -1

@@ -10,16 +10,16 @@ from errno import ETIMEDOUT
 from functools import partial
 
 from fastedge._core.body cimport LENGTH, Framing
-from fastedge._core.fields cimport ETAG, LAST_MODIFIED, VARY, FieldName, Fields, known
+from fastedge._core.fields cimport AUTHORIZATION, COOKIE, ETAG, LAST_MODIFIED, VARY, FieldName, Fields, known
 from fastedge._core.message cimport STREAM, Response, make_response
-from fastedge._core.purges cimport HARD, Purges
+from fastedge._core.purges cimport HARD, KEPT, Purged, Purges
 from fastedge._core.store cimport MemoryStore
 from fastedge._core.stored cimport Stored, key_of
 from fastedge._core.storedhead cimport fields_of, head_value
 from fastedge._core.unkeyed cimport unkeyed_reads
 from fastedge.caching.storing cimport Assessment, assess
 from fastedge.caching.validation cimport freshened, selects
-from fastedge.caching.vary cimport matches
+from fastedge.caching.vary cimport matches, reaches_origin, selection
 from fastedge.disk.body cimport DiskBody
 from fastedge.disk.follow import End
 from fastedge.clock cimport monotonic_us, steady_us, wall_seconds
@@ -37,6 +37,8 @@ cdef long long WINDOW = cache_window_bytes_max
 cdef long long UNSHARED_US = cache_uncollapsed_s * 1_000_000
 cdef Py_ssize_t UNSHARED_MAX = cache_uncollapsed_keys_max
 cdef object DISK_PATIENCE_S = disk_write_patience_ms / 1000
+# What one client sent is no reason for those who send no such field.
+cdef dict OF_A_CLIENT = {"authorization": known(AUTHORIZATION), "cookie": known(COOKIE)}
 cdef frozenset FAILURES = frozenset((500, 502, 503, 504))   # RFC 5861 §4
 
 
@@ -117,11 +119,19 @@ cdef class Flight(FetchListener):
         cdef Stored known = self.validated if self.arriving is None else self.arriving
         if self.state > SHARED or self.first > 0:
             return False
+        if known is None and exchange.selection is not None and self.exchange.selection is not None:
+            return exchange.selection == self.exchange.selection
+        if self.arriving is not None and self._is_purged_for(self.arriving, exchange):
+            return False
         return known is None or known.vary is None or matches(known.vary, exchange.request, exchange.ctx.plan)
 
     cdef bint is_kept(self) noexcept:
         """Whether it goes on without anyone who waits."""
         return self.state == ASKING or self.storing or self.writer is not None
+
+    cdef bint _is_purged_for(self, Stored stored, Exchange exchange) except -1:
+        """Whether it was purged before `exchange` asked, while it was being fetched."""
+        return stored.born < exchange.born and self.flights.verdict(stored) != KEPT
 
     cdef int abandon(self) except -1:
         """The worker ends."""
@@ -132,11 +142,15 @@ cdef class Flight(FetchListener):
     cdef int _leave(self, Reader reader) except -1:
         reader.flight = None
         self.readers.remove(reader)
+        self._stop_if_unwanted()
+        if self.fetch_paused:
+            self._trim()
+        return 0
+
+    cdef int _stop_if_unwanted(self) except -1:
         if not self.readers and not self.is_kept() and self.state != OVER:
             self._stop_source()
             self._end(None)
-        elif self.fetch_paused:
-            self._trim()
         return 0
 
     # --- what the fetch says ------------------------------------------------------------------------------------
@@ -222,14 +236,15 @@ cdef class Flight(FetchListener):
         cdef Reader one = None
         self.flights.forget(self)
         self.flights.not_shared(self.exchange.key, reason, steady_us(monotonic_us()))
-        self.flights.drop(self.validated)
-        self._unclaim(False)
+        if reason not in OF_A_CLIENT:
+            self.flights.drop(self.validated)
+        self._unclaim(reason in OF_A_CLIENT)
         self.exchange.ctx.cache_reason = reason
         for reader in list(self.readers):
             if reader.exchange is self.exchange and not reader.exchange.asks_for_less():
                 one = reader
             else:
-                self._release(reader, reason)
+                self._release(reader, reason if _is_reason_for(reason, reader.exchange) else None)
         if one is None:
             self._stop_source()
             return self._end(None)
@@ -258,6 +273,8 @@ cdef class Flight(FetchListener):
                 reader.listener.on_released("validation")
             return self._end("stage_error")
         assessment = self._assess(response, None)
+        if assessment.names is None:
+            assessment.names = b""      # it answers one, and is not stored
         fresh = self.exchange.stored_of(
             assessment, response.code, response.fields, None, steady_us(monotonic_us()), wall_seconds()
         )
@@ -265,10 +282,18 @@ cdef class Flight(FetchListener):
         if assessment.reason is None:
             self.flights.keep(self.exchange.key, fresh)
             self.flights.freshen(self.validated, fresh)
-        else:
+        elif assessment.reason not in OF_A_CLIENT:
             self.flights.drop(self.validated)
+        self.flights.forget(self)
         for reader in self._take_readers():
-            reader.listener.on_stored(fresh, "REVALIDATED", 304)
+            if assessment.reason is not None and reader.exchange is not self.exchange:
+                reader.listener.on_released(
+                    assessment.reason if _is_reason_for(assessment.reason, reader.exchange) else None
+                )
+            elif self._is_purged_for(fresh, reader.exchange):
+                reader.listener.on_released(None)
+            else:
+                reader.listener.on_stored(fresh, "REVALIDATED", 304)
         return self._end(None)
 
     cdef int _stand_in(self, int status) except -1:
@@ -276,7 +301,7 @@ cdef class Flight(FetchListener):
         cdef Reader reader
         self._stop_source()
         for reader in self._take_readers():
-            if reader.exchange.may_stand_in(self.validated):
+            if reader.exchange.may_stand_in(self.validated) and not self._is_purged_for(self.validated, reader.exchange):
                 reader.listener.on_stored(self.validated, "STALE", status)
             else:
                 reader.listener.on_released("origin_error")
@@ -296,6 +321,7 @@ cdef class Flight(FetchListener):
                 self.flights.not_shared(self.exchange.key, "too_large", steady_us(monotonic_us()))
         for reader in list(self.readers):
             self._deliver(reader)
+        self._stop_if_unwanted()
         return self._trim()
 
     cdef int on_flush(self) except -1:
@@ -359,6 +385,8 @@ cdef class Flight(FetchListener):
     cdef int _begin(self, Reader reader) except -1:
         """The head is there; a request that another variant answers goes its own way."""
         if not self.takes(reader.exchange):
+            reader.exchange.apart = True
+            reader.exchange.selection = selection(self.arriving.vary, reader.exchange.request, reader.exchange.ctx.plan)
             return self._release(reader, None)
         if reader.exchange is not self.exchange:
             reader.exchange.collapsed = True
@@ -434,21 +462,23 @@ cdef class Flight(FetchListener):
         elif self.writer.is_full and not self.waits_for_disk:
             self.waits_for_disk = True
             self.writer.on_drained = self._disk_took
-            self.flights.tier.loop.call_later(DISK_PATIENCE_S, self._disk_is_slow, self.writer)
+            self.disk_patience = self.flights.tier.loop.call_later(DISK_PATIENCE_S, self._disk_is_slow)
             self._throttle()
         return 0
 
     def _disk_took(self):
         self.waits_for_disk = False
+        self.disk_patience.cancel()
         self._throttle()
 
-    def _disk_is_slow(self, writer):
+    def _disk_is_slow(self):
         """Clients do not wait for a disk that cannot keep up."""
-        if self.waits_for_disk and self.writer is writer:
-            self.writer = None
+        writer, self.writer = self.writer, None
+        if writer is not None:
             writer.abort(unshareable=True)
             self.flights.tier.failed(OSError(ETIMEDOUT, "it is too slow"))
             self._disk_took()
+            self._stop_if_unwanted()
 
     cdef int _store(self) except -1:
         """It is whole: into the memory tier, and to its place on the disk."""
@@ -538,8 +568,19 @@ cdef class Flights:
         self.by_key.setdefault(exchange.key, []).append(flight)
         return flight
 
-    cdef str unshared_reason(self, bytes key, long long now_us):
+    cdef str unshared_reason(self, Exchange exchange, long long now_us):
         """Why the last answer was not for sharing, as long as that is remembered; else None."""
+        cdef str reason
+        if not self.unshared:
+            return None
+        reason = self._unshared(exchange.key, now_us)
+        if reason is None:
+            for personal in OF_A_CLIENT:
+                if _is_reason_for(personal, exchange):
+                    reason = reason or self._unshared((exchange.key, personal), now_us)
+        return reason
+
+    cdef str _unshared(self, object key, long long now_us):
         cdef object found = self.unshared.get(key)
         if found is None:
             return None
@@ -550,9 +591,19 @@ cdef class Flights:
         return None
 
     cdef int not_shared(self, bytes key, str reason, long long now_us) except -1:
+        cdef object what = (key, reason) if reason in OF_A_CLIENT else key
         if len(self.unshared) >= UNSHARED_MAX:
             del self.unshared[next(iter(self.unshared))]
-        self.unshared[key] = (now_us + UNSHARED_US, reason)
+        self.unshared[what] = (now_us + UNSHARED_US, reason)
+        return 0
+
+    cdef int reconsider(self, Exchange exchange, Response response, list nominated) except -1:
+        """What an origin no longer keeps from others: the next who ask share it again."""
+        found = self.unshared.get(exchange.key) if self.unshared else None
+        if found is not None and found[1] != "too_large" and assess(
+            exchange.request, exchange.ctx.plan, response.code, response.fields, nominated, exchange.ctx.now, wall_seconds()
+        ).reason is None:
+            del self.unshared[exchange.key]
         return 0
 
     cdef bint objects_to(self, Exchange exchange, Fields fields) except -1:
@@ -597,15 +648,15 @@ cdef class Flights:
         """What the disk had, unless it was purged."""
         cdef Stored stored
         for stored in found:
-            if self._is_purged(stored):
+            if self.verdict(stored) == HARD:
                 self.tier.remove(stored)
             else:
                 self.store.keep(stored)
 
-    def _is_purged(self, Stored stored):
+    cdef Purged verdict(self, Stored stored) except *:
         return self.purges.verdict_at(
             stored.facts, stored.names_total, key_of(stored) + stored.url_at, stored.url_size, stored.born
-        ) == HARD
+        )
 
     def kept_on_disk(self, bytes key, Stored stored, body):
         """A body too large for the memory tier has its place on the disk, or has found none."""
@@ -622,11 +673,15 @@ cdef class Flights:
             self.tier.freshen(old, fresh)
 
     cdef object claim(self, Exchange exchange):
-        """This fetch for one of all workers; None where nobody can be told."""
-        return None if self.tier is None else self.tier.claim(exchange.hash.high, exchange.hash.low)
+        """This fetch for one of all workers; None where nobody can be told, or what is being fetched is another variant."""
+        if self.tier is None or exchange.apart or exchange.key in self.by_key:
+            return None
+        return self.tier.claim(exchange.hash.high, exchange.hash.low)
 
     cdef int keep(self, bytes key, Stored stored) except -1:
         self.unshared.pop(key, None)
+        if self.verdict(stored) == HARD:
+            return 0        # purged while it arrived: it is not to take the place of what came since
         if self.store.keep(stored) and self.observer is not None:
             self.observer.stored()
         return 0
@@ -646,3 +701,8 @@ cdef class Flights:
             if not flights:
                 del self.by_key[flight.exchange.key]
         return 0
+
+
+cdef bint _is_reason_for(str reason, Exchange exchange) except -1:
+    """Whether what was not for sharing for this reason is not for this client either."""
+    return reason not in OF_A_CLIENT or reaches_origin(OF_A_CLIENT[reason], exchange.request, exchange.ctx.plan)

@@ -1,0 +1,187 @@
+"""What one client, or a strange origin, does to a key is not what the others get of it."""
+
+import time
+
+import pytest
+from test_cache import GET, answer, cache_status, get, stored, time_comes_back
+
+from exchange import Peer, Scene
+from exchange.peer import WAIT_S
+from fastedge import clock
+
+__all__ = ["time_comes_back"]
+
+
+def ask(scene: Scene, *fields: str, method: str = "GET") -> Peer:
+    client = scene.client()
+    client.send(f"{method} / HTTP/1.1", "host: a.example", *fields)
+    return client
+
+
+def purge(scene: Scene, tag: bytes) -> None:
+    scene.edge.call(lambda: scene.edge.worker.front.purges.purge_names(b"tag", [tag]))
+
+
+def asked(scene: Scene) -> Peer:
+    server = scene.origin.accept()
+    server.message()
+    return server
+
+
+def test_head_that_is_answered_stale_refreshes_nothing(scene: Scene) -> None:
+    client, server = stored(scene, "cache-control: max-age=60, stale-while-revalidate=60")
+    clock.travel(61)
+    client.send("HEAD / HTTP/1.1", "host: a.example")
+    assert client.message(head=True).get("content-length") == "4"
+    server.expect_silence()
+    assert get(client).body == b"page"
+    assert server.message().start.startswith("GET")
+
+
+@pytest.mark.parametrize("wish", ["no-store, no-cache", "no-store, max-age=0"])
+def test_client_that_wants_nothing_stored_costs_the_others_nothing(scene: Scene, wish: str) -> None:
+    client, server = stored(scene, "cache-control: max-age=60")
+    clock.travel(10)
+    client.send(*GET, f"cache-control: {wish}")
+    server.message()
+    server.send(*answer("cache-control: max-age=60", body=b"new"))
+    own = client.message()
+    assert own.body == b"new" and "detail=request_no_store" in cache_status(own)
+    assert cache_status(get(client)) == "fastedge; hit; ttl=50"
+
+
+def test_no_store_and_only_if_cached_reach_no_origin(scene: Scene) -> None:
+    assert get(scene.client(), "cache-control: no-store, only-if-cached").status == 504
+    scene.origin.expect_nobody()
+
+
+@pytest.mark.parametrize(("name", "field"), [("authorization", "authorization: Basic x"), ("cookie", "cookie: id=x")])
+def test_what_one_client_sends_keeps_nothing_from_the_others(scene: Scene, name: str, field: str) -> None:
+    fields = ("cache-control: max-age=60",) if name == "authorization" else ('etag: "1"',)
+    client = ask(scene, field)
+    server = asked(scene)
+    server.send(*answer(*fields, body=b"own"))
+    own = client.message()
+    assert own.body == b"own" and f"detail={name}" in cache_status(own)
+    client.send(*GET)
+    server.message()
+    server.send(*answer(*fields))
+    assert cache_status(client.message()) == "fastedge; fwd=uri-miss; stored"
+    one, other = ask(scene, field, "cache-control: no-cache"), ask(scene, field, "cache-control: no-cache")
+    server.message()
+    asked(scene)        # neither waits for the other
+    one.close()
+    other.close()
+
+
+def test_304_that_is_one_clients_own_is_sent_to_nobody_else(scene: Scene) -> None:
+    client, server = stored(scene, "cache-control: max-age=60", 'etag: "1"')
+    clock.travel(61)
+    client.send(*GET)
+    server.message()
+    other = ask(scene)
+    time.sleep(0.05)
+    server.send("HTTP/1.1 304 Not Modified", 'etag: "1"', "x-own: secret", "cache-control: private")
+    assert client.message().get("x-own") == "secret"
+    server.message()
+    server.send(*answer("cache-control: max-age=60", body=b"again"))
+    second = other.message()
+    assert second.body == b"again" and second.get("x-own") is None
+
+
+def test_304_to_an_authorized_request_leaves_what_is_stored(scene: Scene) -> None:
+    client, server = stored(scene, "cache-control: max-age=60", 'etag: "1"')
+    client.send(*GET, "authorization: Basic x", "cache-control: no-cache")
+    server.message()
+    server.send("HTTP/1.1 304 Not Modified", 'etag: "1"', "cache-control: max-age=60", "x-own: 1")
+    assert client.message().get("x-own") == "1"
+    again = get(client)
+    assert again.get("x-own") is None and cache_status(again) == "fastedge; hit; ttl=60"
+
+
+def test_who_asks_after_a_purge_does_not_get_what_was_asked_for_before_it(scene: Scene) -> None:
+    before = ask(scene)
+    server = asked(scene)
+    purge(scene, b"red")
+    after = ask(scene)
+    time.sleep(0.05)
+    server.send(*answer("cache-control: max-age=60", "cache-tag: red", body=b"old"))
+    assert before.message().body == b"old"
+    server.message()
+    server.send(*answer("cache-control: max-age=60", "cache-tag: red", body=b"new"))
+    assert after.message().body == b"new"
+    assert get(after).body == b"new"
+
+
+def test_who_asks_after_a_purge_does_not_join_what_is_arriving(scene: Scene) -> None:
+    before = ask(scene)
+    server = asked(scene)
+    server.send("HTTP/1.1 200 OK", "cache-control: max-age=60", "cache-tag: red", "content-length: 10", b"old..")
+    before.head()
+    purge(scene, b"blue")
+    too = ask(scene)
+    assert too.head().get("cache-status") == "fastedge; fwd=uri-miss; collapsed; stored"
+    purge(scene, b"red")
+    after = ask(scene)
+    other = asked(scene)
+    other.send(*answer("cache-control: max-age=60", "cache-tag: red", body=b"new"))
+    assert after.message().body == b"new"
+    server.send(b"old..")
+    before.expect(b"old..old..")
+    too.expect(b"old..old..")
+    assert get(after).body == b"new"
+
+
+def test_stale_response_that_was_purged_stands_in_for_nobody_who_asks_later(scene: Scene) -> None:
+    client, server = stored(scene, "cache-control: max-age=60, stale-if-error=600", "cache-tag: red")
+    clock.travel(61)
+    client.send(*GET)
+    server.message()
+    purge(scene, b"red")
+    after = ask(scene)
+    time.sleep(0.05)
+    server.send("HTTP/1.1 503 Service Unavailable", "content-length: 0")
+    assert client.message().body == b"page"
+    server = asked(scene)
+    server.send("HTTP/1.1 503 Service Unavailable", "content-length: 0")
+    assert after.message().status == 503
+
+
+def test_variants_do_not_queue_for_one_another(scene: Scene) -> None:
+    first = ask(scene, "x-v: 0")
+    server = asked(scene)
+    others = [ask(scene, f"x-v: {number}") for number in (1, 1, 2, 2, 3)]
+    time.sleep(0.05)
+    fields = ("cache-control: max-age=60", "vary: x-v")
+    server.send(*answer(*fields, body=b"0"))
+    assert first.message().body == b"0"
+    servers = [server, *(scene.origin.accept() for _ in range(2))]
+    for one in servers:     # all three are asked before any of them answers
+        one.asks = one.message().get("x-v")
+    assert sorted(one.asks for one in servers) == ["1", "2", "3"]
+    for one in servers:
+        one.send(*answer(*fields, body=one.asks.encode()))
+    assert [other.message().body for other in others] == [b"1", b"1", b"2", b"2", b"3"]
+
+
+def test_what_an_origin_shares_again_is_stored_again(scene: Scene) -> None:
+    client, server = stored(scene, "cache-control: no-store")
+    for outcome in ("fastedge; fwd=uri-miss; detail=origin_no_store", "fastedge; fwd=uri-miss; stored"):
+        client.send(*GET)
+        server.message()
+        server.send(*answer("cache-control: max-age=60"))
+        assert cache_status(client.message()) == outcome
+    assert cache_status(get(client)) == "fastedge; hit; ttl=60"
+
+
+def test_endless_body_that_nobody_reads_any_more_is_given_up(scene: Scene) -> None:
+    scene.more = "[cache]\nmemory_mb = 1\n"
+    client = ask(scene)
+    server = asked(scene)
+    server.send("HTTP/1.1 200 OK", "cache-control: max-age=60", "transfer-encoding: chunked")
+    client.head()
+    client.close()
+    deadline = time.monotonic() + WAIT_S
+    with pytest.raises(ConnectionError):
+        while time.monotonic() < deadline:
+            server.send(b"10000\r\n" + bytes(65536) + b"\r\n")
