@@ -673,8 +673,8 @@ cdef class Flights:
             self.tier.freshen(old, fresh)
 
     cdef object claim(self, Exchange exchange):
-        """This fetch for one of all workers; None where nobody can be told, or what is being fetched is another variant."""
-        if self.tier is None or exchange.apart or exchange.key in self.by_key:
+        """This fetch for one of all workers; None where nobody can be told, or where that is not for this exchange."""
+        if self.tier is None or exchange.apart:
             return None
         return self.tier.claim(exchange.hash.high, exchange.hash.low)
 
