@@ -5,7 +5,7 @@ import time
 import pytest
 from test_cache import GET, answer, cache_status, get, stored, time_comes_back
 
-from exchange import Peer, Scene
+from exchange import Message, Peer, Scene
 from exchange.peer import WAIT_S
 from fastedge import clock
 
@@ -185,3 +185,59 @@ def test_endless_body_that_nobody_reads_any_more_is_given_up(scene: Scene) -> No
     with pytest.raises(ConnectionError):
         while time.monotonic() < deadline:
             server.send(b"10000\r\n" + bytes(65536) + b"\r\n")
+
+
+def test_304_that_nobody_asked_for_is_not_stored(scene: Scene) -> None:
+    def unasked(peer: Peer, _: Message) -> None:
+        peer.send("HTTP/1.1 304 Not Modified", 'etag: "1"', "cache-control: max-age=60")
+
+    scene.origin.serve(unasked)
+    clients = [ask(scene) for _ in range(5)]
+    assert {client.message().status for client in clients} == {304}
+    assert "; hit" not in cache_status(get(clients[0]))
+
+
+def test_vary_that_changes_with_every_answer_mixes_nothing(scene: Scene) -> None:
+    client = scene.client()
+    server = None
+    for turn, vary in enumerate(("x-a", "x-b", "x-a, x-b", "x-c", "x-a")):
+        client.send(*GET, f"x-a: {turn}", f"x-b: {turn}", f"x-c: {turn}")
+        server = server or scene.origin.accept()
+        server.message()
+        server.send(*answer("cache-control: max-age=60", f"vary: {vary}", body=b"%d" % turn))
+        assert client.message().body == b"%d" % turn
+    for fields, body in ((("x-a: 0",), b"0"), (("x-b: 1",), b"1"), (("x-a: 2", "x-b: 2"), b"2"), (("x-c: 3",), b"3")):
+        assert get(client, *fields).body == body
+
+
+def test_fifty_pipelined_requests_of_every_kind_are_answered_in_order(scene: Scene) -> None:
+    body = bytes(range(256)) * 400
+    client, server = stored(scene, "cache-control: max-age=60", 'etag: "1"', body=body)
+    kinds = [
+        ("GET", (), 200, body), ("HEAD", (), 200, b""), ("GET", ("range: bytes=5-9",), 206, body[5:10]),
+        ("GET", ('if-none-match: "1"',), 304, b""), ("GET", ("range: bytes=999999-",), 416, b""),
+        ("GET", ("range: bytes=5-9", 'if-range: "2"'), 200, body), ("HEAD", ("range: bytes=5-9",), 200, b""),
+        ("GET", ("range: bytes=5-9", 'if-none-match: "1"'), 304, b""),
+    ]  # fmt: skip
+    asking = [kinds[number % len(kinds)] for number in range(50)]
+    for method, fields, _, _ in asking:
+        client.send(f"{method} / HTTP/1.1", "host: a.example", *fields)
+    client.finish()
+    for method, _, status, expected in asking:
+        message = client.message(head=method == "HEAD")
+        assert message.status == status and (status == 416 or message.body == expected)
+    client.expect_end()
+
+
+def test_two_hosts_of_one_edge_share_nothing(scene: Scene) -> None:
+    client = scene.client()
+    server = None
+    for host in ("a.example", "b.example", "a.example:8080"):
+        client.send("GET / HTTP/1.1", f"host: {host}")
+        server = server or scene.origin.accept()
+        server.message()
+        server.send(*answer("cache-control: max-age=60", body=host.encode()))
+        assert client.message().body == host.encode()
+    for host in ("a.example", "b.example", "a.example:8080"):
+        client.send("GET / HTTP/1.1", f"host: {host}")
+        assert client.message().body == host.encode()
