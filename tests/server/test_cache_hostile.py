@@ -5,7 +5,7 @@ import time
 import pytest
 from test_cache import GET, answer, cache_status, get, stored, time_comes_back
 
-from exchange import Message, Peer, Scene
+from exchange import Cut, Message, Peer, Scene
 from exchange.peer import WAIT_S
 from fastedge import clock
 
@@ -241,3 +241,49 @@ def test_two_hosts_of_one_edge_share_nothing(scene: Scene) -> None:
     for host in ("a.example", "b.example", "a.example:8080"):
         client.send("GET / HTTP/1.1", f"host: {host}")
         assert client.message().body == host.encode()
+
+
+def test_variant_is_fetched_while_another_is_still_arriving(scene: Scene) -> None:
+    scene.disk_mb = 64
+    first = ask(scene, "x-v: 0")
+    server = asked(scene)
+    server.send("HTTP/1.1 200 OK", "cache-control: max-age=60", "vary: x-v", "content-length: 10", b"zero.")
+    first.head()
+    others = [ask(scene, "x-v: 1") for _ in range(3)]
+    second = asked(scene)
+    second.send(*answer("cache-control: max-age=60", "vary: x-v", body=b"one"))
+    assert [other.message().body for other in others] == [b"one"] * 3
+    assert scene.edge.call(lambda: len(scene.edge.worker.front.flights)) <= 2
+    server.send(b"zero.")
+    first.expect(b"zero.zero.")
+
+
+def test_body_on_disk_is_sent_to_a_client_that_pauses_and_cut_for_one_that_sleeps(scene: Scene) -> None:
+    scene.disk_mb, scene.server, scene.more = 256, "send_timeout_ms = 300\n", "[cache]\nmemory_mb = 1\n"
+    body = bytes(range(256)) * 4096 * 16
+    scene.origin.serve(lambda peer, _: peer.send(*answer("cache-control: max-age=60", body=body)) and None)
+    assert get(scene.client()).body == body
+    scene.edge.until(lambda: scene.edge.worker.front.store.bytes_used > 0)
+    slow = scene.client(SO_RCVBUF=65536)
+    slow.send(*GET)
+    head = slow.head()
+    assert "; hit" in cache_status(head)
+    for at in range(0, len(body), len(body) // 8):
+        time.sleep(0.05)
+        slow.expect(body[at : at + len(body) // 8])
+    sleeper = scene.client(SO_RCVBUF=65536)
+    sleeper.send(*GET)
+    sleeper.head()
+    scene.edge.until(lambda: len(scene.edge.worker.front.connections) == 2)
+    with pytest.raises((Cut, ConnectionError)):
+        sleeper.expect(body)
+
+
+def test_client_that_never_reads_what_came_before_a_body_on_disk_is_cut(scene: Scene) -> None:
+    scene.disk_mb, scene.server, scene.more = 64, "send_timeout_ms = 300\n", "[cache]\nmemory_mb = 1\n"
+    stored(scene, "cache-control: max-age=60", body=bytes(200_000))
+    scene.edge.until(lambda: scene.edge.worker.front.store.bytes_used > 0)
+    sleeper = scene.client(SO_RCVBUF=4096)
+    for _ in range(200):
+        sleeper.send(*GET)
+    scene.edge.until(lambda: len(scene.edge.worker.front.connections) == 1)
