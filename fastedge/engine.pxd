@@ -58,6 +58,8 @@ cdef class Exchange:
     cdef str forwarded                  # why the origin was asked (RFC 9211 §2.2), or None
     cdef int origin_status              # what it said, where that is not what the client gets; else 0
     cdef Part part                      # of the stored body, where the reply is a part of it
+    cdef bint is_alone                  # it was not shared, since its last answer was not for sharing
+    cdef tuple said                     # what this one says about that
     cdef bint disk_asked                # what the disk has of the key is in the store already
     cdef bytes gone                     # purge names that an unsafe method has invalidated, packed; or None
     cdef bint collapsed                 # somebody else's fetch answered
@@ -89,6 +91,7 @@ cdef class Exchange:
     cdef Step _to_origin(self) except *
     cdef Step _ask(self, Step step) except *
     cdef Purged _purged(self, Stored stored) except *
+    cdef bint came_after_purge(self, Stored stored, uint64_t born) noexcept
     cdef int _learn(self, Response response) except -1
     cdef int _freshen_by_head(self, Response response) except -1
     cdef Stored _variant(self, Stored first) except *

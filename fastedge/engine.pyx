@@ -27,7 +27,7 @@ from fastedge.caching.answer cimport ASKS_FOR_LESS, answer_of
 from fastedge.caching.invalidation cimport invalidated, is_unsafe
 from fastedge.caching.reuse cimport FRESH, REFRESH, VALIDATE, Use, forbids_store, may_stand_in, only_if_cached, use_of
 from fastedge.caching.status cimport forward_lines, hit_lines
-from fastedge.caching.storing cimport Assessment, assess
+from fastedge.caching.storing cimport Assessment, assess, said_of_sharing
 from fastedge.caching.validation cimport agrees, conditions_of, freshened
 from fastedge.caching.vary cimport matches, selection
 from fastedge.errors import StageError
@@ -168,7 +168,7 @@ cdef class Exchange:
         use = use_of(stored, age, self.request, self.ctx.plan, purged == SOFTLY)
         if use != VALIDATE:
             self.store.touch(stored)
-            self.refreshes = use == REFRESH and self.request.method_wire == _GET     # the answer to a HEAD has no body to keep
+            self.refreshes = use == REFRESH
             return self.reply_stored(stored, "HIT" if use == FRESH else "UPDATING", stored.body)
         self.stored = stored
         self.forwarded = "request" if age < stored.lifetime_s and purged == KEPT else "stale"
@@ -182,6 +182,7 @@ cdef class Exchange:
     cdef Step alone(self, str reason) except *:
         """What the origin says is not for sharing: a fetch for this client alone."""
         self.ctx.cache_reason = reason
+        self.is_alone = True
         return self._ask(FETCH)
 
     cdef bint leads_refresh(self) except -1:
@@ -207,6 +208,8 @@ cdef class Exchange:
             return self._reply(plain_answer(500, None))
         if self.store is not None:
             self._learn(response)
+        if self.is_alone:
+            self.said = said_of_sharing(response.code, response.fields)
         return self._reply(response)
 
     cdef Step failed(self, int status, str error) except *:
@@ -263,7 +266,7 @@ cdef class Exchange:
         """What is to be stored under this exchange's key; its body comes later."""
         cdef Py_ssize_t url_at, url_size
         cdef Stored stored = new_stored(
-            self.hash.high, self.hash.low, self.key, assessment.names, status,
+            self.hash.high, self.hash.low, self.key, assessment.names or b"", status,
             head_of(fields, nominated, assessment.left_out), None, -1,
         )
         url_span(self.key, &url_at, &url_size)
@@ -333,10 +336,13 @@ cdef class Exchange:
     cdef Step _to_origin(self) except *:
         if not self.ctx.plan.ignores_request:
             if only_if_cached(self.request):
+                self.forwarded = None
                 return self._reply(plain_answer(504, None))     # RFC 9111 §5.2.1.7
             if forbids_store(self.request):
                 return self.alone("request_no_store")
-        return self._ask(FETCH) if self.request.method_wire == _HEAD else SHARE
+        if self.request.method_wire == _HEAD:
+            return self._ask(FETCH)
+        return SHARE
 
     cdef Step _ask(self, Step step) except *:
         """`step`, unless an origin request hook has an answer of its own."""
@@ -373,6 +379,12 @@ cdef class Exchange:
         if purged == KEPT:
             stored.checked = version
         return purged
+
+    cdef bint came_after_purge(self, Stored stored, uint64_t born) noexcept:
+        """Whether it was purged after `born`, and maybe before this request."""
+        return self.born > born and self.purges.verdict_at(
+            stored.facts, stored.names_total, key_text(stored) + stored.url_at, stored.url_size, born
+        ) != KEPT
 
     cdef int _learn(self, Response response) except -1:
         """What a response that is not stored says about those that are (RFC 9111 §4.3.5, §4.4)."""

@@ -185,7 +185,7 @@ cdef class HeadWriter:
         bint whole, list conditions
     ):
         """What the origin gets: the client's end-to-end fields, the plan's edits, and the edge's own lines. `host` is None
-        where the connection puts in its server's name. `whole` leaves out conditions and ranges, which are this client's
+        where the connection puts in its server's name. `whole` is a GET without conditions and ranges, which are this client's
         alone; `conditions` are the edge's own, for what it has stored, or None."""
         cdef Fields fields = request.fields
         cdef FieldName name
@@ -193,7 +193,7 @@ cdef class HeadWriter:
         cdef Py_ssize_t i
         cdef int dropped = HOP_BY_HOP | REWRITTEN | (CONDITIONAL if whole else 0)
         self.size = 0
-        self.put(request.method_wire)
+        self.put(b"GET" if whole else request.method_wire)
         self.put(b" ")
         self.put(plan.target_wire)
         self.put(b" HTTP/1.1\r\n")

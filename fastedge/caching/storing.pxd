@@ -19,3 +19,4 @@ cdef class Assessment:
 cdef Assessment assess(
     Request request, Plan plan, int status, Fields fields, list nominated, double asked_s, double received_s
 )
+cdef tuple said_of_sharing(int status, Fields fields)

@@ -7,8 +7,8 @@ cimport cython
 from libc.stdint cimport uint32_t
 
 from fastedge._core.fields cimport (
-    ACCEPT_RANGES, AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, COOKIE, ETAG, LAST_MODIFIED, SET_COOKIE, VARY, FieldName,
-    Fields, intern_text, known,
+    ACCEPT_RANGES, AUTHORIZATION, CACHE_CONTROL, CDN_CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, COOKIE,
+    EDGE_CACHE_CONTROL, ETAG, EXPIRES, LAST_MODIFIED, SET_COOKIE, SURROGATE_CONTROL, VARY, FieldName, Fields, intern_text, known,
 )
 from fastedge._core.message cimport Plan, Request
 from fastedge._core.stored cimport (
@@ -28,6 +28,11 @@ REASONS = (
     "set_cookie", "vary_star", "vary_edge", "vary_fields", "cookie", "no_freshness", "tags",
 )
 
+cdef unsigned long long ABOUT_STORING = (
+    1ULL << EXPIRES | 1ULL << SET_COOKIE | 1ULL << VARY | 1ULL << LAST_MODIFIED | 1ULL << CDN_CACHE_CONTROL
+    | 1ULL << EDGE_CACHE_CONTROL | 1ULL << SURROGATE_CONTROL
+)
+cdef FieldName _CACHE_CONTROL = known(CACHE_CONTROL)
 cdef FieldName _ACCEPT_RANGES = known(ACCEPT_RANGES)
 cdef FieldName _AUTHORIZATION = known(AUTHORIZATION)
 cdef FieldName _CONTENT_ENCODING = known(CONTENT_ENCODING)
@@ -205,3 +210,8 @@ cdef bint _is_kept(Fields fields, int field_id, FieldName name, list nominated, 
         fields.may_have(field_id) and fields.count(name) > 0
         and (nominated is None or name not in nominated) and (left_out is None or name not in left_out)
     )
+
+
+cdef tuple said_of_sharing(int status, Fields fields):
+    """What an answer says about being stored, for a comparison with the next one."""
+    return status, fields.seen & ABOUT_STORING, fields.combined(_CACHE_CONTROL)

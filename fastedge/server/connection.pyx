@@ -460,7 +460,8 @@ cdef class ClientConnection(FlightListener):
         return self.fetch.start(self.started_us)
 
     cdef Fetch _fetch_for(self, Exchange exchange, FetchListener listener, bint is_shared):
-        """What the origin is asked. For several, it is asked for the whole; or whether the stored response is still good."""
+        """What the origin is asked. For several, it is asked for the whole, even if by a HEAD; or whether the stored response
+        is still good."""
         cdef Front front = self.front
         cdef Request request = exchange.request
         cdef Plan plan = exchange.ctx.plan
@@ -480,7 +481,7 @@ cdef class ClientConnection(FlightListener):
         fetch.lacks_host = host is None
         fetch.idempotent = request.method_wire in IDEMPOTENT
         fetch.may_retry = pool.may_retry
-        fetch.to_head = request.method_wire == HEAD
+        fetch.to_head = request.method_wire == HEAD and not is_shared
         fetch.wants_tunnel = self.upgrade is not None
         fetch.awaits_continue = self.expects_continue
         fetch.replayable = True
@@ -703,10 +704,9 @@ cdef class ClientConnection(FlightListener):
         return 0
 
     cdef int on_head(self, int status, Fields fields, list nominated, Framing framing, long long length) except -1:
-        cdef Response response = make_response(status, fields, STREAM)
-        self.exchange.fetched(response)
-        if self.exchange.key is not None and self.front.flights is not None:
-            self.front.flights.reconsider(self.exchange, response, nominated)
+        self.exchange.fetched(make_response(status, fields, STREAM))
+        if self.exchange.said is not None:
+            self.front.flights.reconsider(self.exchange.key, self.exchange.said)
         if self.exchange.gone is not None and self.front.observer is not None:
             self.front.observer.invalidated(self.exchange.gone)
         return self._stream(nominated, framing, length)

@@ -2,7 +2,7 @@ from fastedge._core.body cimport Framing
 from fastedge._core.diskindex cimport DiskIndex
 from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport Response
-from fastedge._core.purges cimport Purged, Purges
+from fastedge._core.purges cimport Purges
 from fastedge._core.store cimport MemoryStore
 from fastedge._core.stored cimport Stored
 from fastedge.caching.storing cimport Assessment
@@ -69,7 +69,8 @@ cdef class Flight(FetchListener):
     cdef int catch_up(self, Reader reader) except -1
     cdef bint takes(self, Exchange exchange) except -1
     cdef bint is_kept(self) noexcept
-    cdef bint _is_purged_for(self, Stored stored, Exchange exchange) except -1
+    cdef bint is_fresh_for(self, Exchange exchange) except -1
+    cdef bint _answers(self, Stored stored, Exchange exchange) except -1
     cdef int _stop_if_unwanted(self) except -1
     cdef int abandon(self) except -1
     cdef int _leave(self, Reader reader) except -1
@@ -79,6 +80,7 @@ cdef class Flight(FetchListener):
     cdef int _share(self, Assessment assessment, Response response, list nominated, long long length) except -1
     cdef int _keep_to_one(self, str reason, Response response, list nominated, Framing framing, long long length) except -1
     cdef int _not_modified(self, Fields fields) except -1
+    cdef int _ask_anew(self) except -1
     cdef int _stand_in(self, int status) except -1
     cdef int _begin(self, Reader reader) except -1
     cdef int _release(self, Reader reader, str reason) except -1
@@ -97,7 +99,7 @@ cdef class Flight(FetchListener):
 
 cdef class Flights:
     cdef dict by_key            # key → list of Flight
-    cdef dict unshared          # key → (until, reason): its last answer was not for sharing; (key, reason) → the same,
+    cdef dict unshared          # key → (until, reason, what it said): its last answer was not for sharing; (key, reason) → the same,
                                 # for those alone who send what was the reason
     cdef MemoryStore store
     cdef Observer observer
@@ -115,12 +117,11 @@ cdef class Flights:
     cdef Flight begin(self, Exchange exchange)
     cdef str unshared_reason(self, Exchange exchange, long long now_us)
     cdef str _unshared(self, object key, long long now_us)
-    cdef int not_shared(self, bytes key, str reason, long long now_us) except -1
-    cdef int reconsider(self, Exchange exchange, Response response, list nominated) except -1
+    cdef int reconsider(self, bytes key, tuple said) except -1
+    cdef int not_shared(self, bytes key, str reason, long long now_us, tuple said) except -1
     cdef bint objects_to(self, Exchange exchange, Fields fields) except -1
     cdef bint load(self, Exchange exchange, object on_loaded) except -1
     cdef object claim(self, Exchange exchange)
-    cdef Purged verdict(self, Stored stored) except *
     cdef int keep(self, bytes key, Stored stored) except -1
     cdef int drop(self, Stored stored) except -1
     cdef int forget(self, Flight flight) except -1

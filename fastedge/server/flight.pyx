@@ -12,12 +12,13 @@ from functools import partial
 from fastedge._core.body cimport LENGTH, Framing
 from fastedge._core.fields cimport AUTHORIZATION, COOKIE, ETAG, LAST_MODIFIED, VARY, FieldName, Fields, known
 from fastedge._core.message cimport STREAM, Response, make_response
-from fastedge._core.purges cimport HARD, KEPT, Purged, Purges
+from fastedge._core.purges cimport HARD, Purges
 from fastedge._core.store cimport MemoryStore
-from fastedge._core.stored cimport Stored, key_of
+from fastedge._core.stored cimport Stored, age_s, key_of
 from fastedge._core.storedhead cimport fields_of, head_value
 from fastedge._core.unkeyed cimport unkeyed_reads
-from fastedge.caching.storing cimport Assessment, assess
+from fastedge.caching.reuse cimport VALIDATE, use_of
+from fastedge.caching.storing cimport Assessment, assess, said_of_sharing
 from fastedge.caching.validation cimport freshened, selects
 from fastedge.caching.vary cimport matches, reaches_origin, selection
 from fastedge.disk.body cimport DiskBody
@@ -121,17 +122,23 @@ cdef class Flight(FetchListener):
             return False
         if known is None and exchange.selection is not None and self.exchange.selection is not None:
             return exchange.selection == self.exchange.selection
-        if self.arriving is not None and self._is_purged_for(self.arriving, exchange):
+        return known is None or self._answers(known, exchange)
+
+    cdef bint is_fresh_for(self, Exchange exchange) except -1:
+        """Whether what began to arrive before this request came need not be validated first."""
+        return self.arriving is None or use_of(
+            self.arriving, age_s(self.arriving, exchange.now_us), exchange.request, exchange.ctx.plan, False
+        ) != VALIDATE
+
+    cdef bint _answers(self, Stored stored, Exchange exchange) except -1:
+        """Not who asks for another variant, nor who came after a purge that the fetch was before."""
+        if stored.vary is not None and not matches(stored.vary, exchange.request, exchange.ctx.plan):
             return False
-        return known is None or known.vary is None or matches(known.vary, exchange.request, exchange.ctx.plan)
+        return not exchange.came_after_purge(stored, self.exchange.born)
 
     cdef bint is_kept(self) noexcept:
         """Whether it goes on without anyone who waits."""
         return self.state == ASKING or self.storing or self.writer is not None
-
-    cdef bint _is_purged_for(self, Stored stored, Exchange exchange) except -1:
-        """Whether it was purged before `exchange` asked, while it was being fetched."""
-        return stored.born < exchange.born and self.flights.verdict(stored) != KEPT
 
     cdef int abandon(self) except -1:
         """The worker ends."""
@@ -199,9 +206,10 @@ cdef class Flight(FetchListener):
         cdef Reader reader
         self.flights.report(failure)
         self._stop_source()
+        self._end("stage_error")
         for reader in self._take_readers():
             reader.listener.on_broken(failure)
-        return self._end("stage_error")
+        return 0
 
     cdef Assessment _assess(self, Response response, list nominated):
         return assess(
@@ -235,9 +243,12 @@ cdef class Flight(FetchListener):
         cdef Reader reader
         cdef Reader one = None
         self.flights.forget(self)
-        self.flights.not_shared(self.exchange.key, reason, steady_us(monotonic_us()))
-        if reason not in OF_A_CLIENT:
-            self.flights.drop(self.validated)
+        if response.code not in FAILURES or self.validated is None:
+            self.flights.not_shared(
+                self.exchange.key, reason, steady_us(monotonic_us()), said_of_sharing(response.code, response.fields)
+            )
+            if reason not in OF_A_CLIENT:
+                self.flights.drop(self.validated)
         self._unclaim(reason in OF_A_CLIENT)
         self.exchange.ctx.cache_reason = reason
         for reader in list(self.readers):
@@ -252,7 +263,7 @@ cdef class Flight(FetchListener):
         return one.listener.on_own_head(response, nominated, framing, length)
 
     cdef int _not_modified(self, Fields fields) except -1:
-        """The stored response is good (RFC 9111 §4.3.3): it is freshened, and answers all."""
+        """The stored response is good (RFC 9111 §4.3.3): it is freshened, and answers all who may share it."""
         cdef Response response
         cdef Assessment assessment
         cdef Stored fresh
@@ -260,52 +271,51 @@ cdef class Flight(FetchListener):
         if not selects(
             head_value(self.validated.head, _ETAG), head_value(self.validated.head, _LAST_MODIFIED), fields
         ):
-            self.flights.drop(self.validated)       # it is about another representation: ask again, for all of it
-            for reader in self._take_readers():
-                reader.listener.on_released("validation")
-            return self._end(None)
+            return self._ask_anew()     # it is about another representation
         response = make_response(self.validated.status, freshened(fields_of(self.validated.head), fields), STREAM)
-        if self.exchange.origin_answered(response) or not response.is_stream():
-            if self.exchange.failure is not None:
-                self.flights.report(self.exchange.failure)
-            self.flights.drop(self.validated)
-            for reader in self._take_readers():
-                reader.listener.on_released("validation")
-            return self._end("stage_error")
+        if self.exchange.origin_answered(response):
+            return self._break(self.exchange.failure)
+        if not response.is_stream():
+            return self._ask_anew()     # a hook has put a body of its own in its place: let it see the whole answer
         assessment = self._assess(response, None)
-        if assessment.names is None:
-            assessment.names = b""      # it answers one, and is not stored
         fresh = self.exchange.stored_of(
             assessment, response.code, response.fields, None, steady_us(monotonic_us()), wall_seconds()
         )
         fresh.body, fresh.length = self.validated.body, self.validated.length
+        self.exchange.ctx.cache_reason = assessment.reason
         if assessment.reason is None:
             self.flights.keep(self.exchange.key, fresh)
             self.flights.freshen(self.validated, fresh)
         elif assessment.reason not in OF_A_CLIENT:
             self.flights.drop(self.validated)
-        self.flights.forget(self)
+        self._end(None)
         for reader in self._take_readers():
-            if assessment.reason is not None and reader.exchange is not self.exchange:
-                reader.listener.on_released(
-                    assessment.reason if _is_reason_for(assessment.reason, reader.exchange) else None
-                )
-            elif self._is_purged_for(fresh, reader.exchange):
-                reader.listener.on_released(None)
-            else:
+            if reader.exchange is self.exchange or (assessment.reason is None and self._answers(fresh, reader.exchange)):
                 reader.listener.on_stored(fresh, "REVALIDATED", 304)
-        return self._end(None)
+            else:
+                reader.listener.on_released(assessment.reason if _is_reason_for(assessment.reason, reader.exchange) else None)
+        return 0
+
+    cdef int _ask_anew(self) except -1:
+        """The 304 is of no use: each asks for all of it."""
+        cdef Reader reader
+        self.flights.drop(self.validated)
+        self._end(None)
+        for reader in self._take_readers():
+            reader.listener.on_released("validation")
+        return 0
 
     cdef int _stand_in(self, int status) except -1:
         """The origin fails: what is stored stands in, for those who take it."""
         cdef Reader reader
         self._stop_source()
+        self._end(None)
         for reader in self._take_readers():
-            if reader.exchange.may_stand_in(self.validated) and not self._is_purged_for(self.validated, reader.exchange):
+            if reader.exchange.may_stand_in(self.validated) and self._answers(self.validated, reader.exchange):
                 reader.listener.on_stored(self.validated, "STALE", status)
             else:
                 reader.listener.on_released("origin_error")
-        return self._end(None)
+        return 0
 
     cdef int on_body(self, bytes data) except -1:
         cdef Reader reader
@@ -318,7 +328,7 @@ cdef class Flight(FetchListener):
             self.storing = False
             self.flights.forget(self)
             if self.writer is None and self.follow is None:
-                self.flights.not_shared(self.exchange.key, "too_large", steady_us(monotonic_us()))
+                self.flights.not_shared(self.exchange.key, "too_large", steady_us(monotonic_us()), None)
         for reader in list(self.readers):
             self._deliver(reader)
         self._stop_if_unwanted()
@@ -375,7 +385,7 @@ cdef class Flight(FetchListener):
             self.on_failure(502, "http_response_incomplete")
         else:
             if end is End.UNSHAREABLE:
-                self.flights.not_shared(self.exchange.key, "unshared", steady_us(monotonic_us()))
+                self.flights.not_shared(self.exchange.key, "unshared", steady_us(monotonic_us()), None)
             self._end(None)
             for reader in self._take_readers():
                 reader.listener.on_released("unshared" if end is End.UNSHAREABLE else None)
@@ -484,6 +494,8 @@ cdef class Flight(FetchListener):
         """It is whole: into the memory tier, and to its place on the disk."""
         cdef Stored stored = self.arriving
         stored.length = self.size
+        if self.exchange._purged(stored) == HARD:
+            return 0        # in its place may already be what was asked for after the purge
         if self.storing:
             stored.body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
             self.flights.keep(self.exchange.key, stored)
@@ -554,7 +566,7 @@ cdef class Flights:
         """A flight that may answer this exchange too, or None."""
         cdef Flight flight
         for flight in self.by_key.get(exchange.key, ()):
-            if flight.takes(exchange):
+            if flight.takes(exchange) and flight.is_fresh_for(exchange):
                 return flight
         return None
 
@@ -584,26 +596,24 @@ cdef class Flights:
         cdef object found = self.unshared.get(key)
         if found is None:
             return None
-        until, reason = found
+        until, reason, _ = found
         if now_us < until:
             return reason
         del self.unshared[key]
         return None
 
-    cdef int not_shared(self, bytes key, str reason, long long now_us) except -1:
+    cdef int reconsider(self, bytes key, tuple said) except -1:
+        """What came for one client alone: if it says anything else than last time, the next one may be for sharing."""
+        cdef object found = self.unshared.get(key)
+        if found is not None and found[2] is not None and found[2] != said:
+            del self.unshared[key]
+        return 0
+
+    cdef int not_shared(self, bytes key, str reason, long long now_us, tuple said) except -1:
         cdef object what = (key, reason) if reason in OF_A_CLIENT else key
         if len(self.unshared) >= UNSHARED_MAX:
             del self.unshared[next(iter(self.unshared))]
-        self.unshared[what] = (now_us + UNSHARED_US, reason)
-        return 0
-
-    cdef int reconsider(self, Exchange exchange, Response response, list nominated) except -1:
-        """What an origin no longer keeps from others: the next who ask share it again."""
-        found = self.unshared.get(exchange.key) if self.unshared else None
-        if found is not None and found[1] != "too_large" and assess(
-            exchange.request, exchange.ctx.plan, response.code, response.fields, nominated, exchange.ctx.now, wall_seconds()
-        ).reason is None:
-            del self.unshared[exchange.key]
+        self.unshared[what] = (now_us + UNSHARED_US, reason, said)
         return 0
 
     cdef bint objects_to(self, Exchange exchange, Fields fields) except -1:
@@ -648,15 +658,15 @@ cdef class Flights:
         """What the disk had, unless it was purged."""
         cdef Stored stored
         for stored in found:
-            if self.verdict(stored) == HARD:
+            if self._is_purged(stored):
                 self.tier.remove(stored)
             else:
                 self.store.keep(stored)
 
-    cdef Purged verdict(self, Stored stored) except *:
+    def _is_purged(self, Stored stored):
         return self.purges.verdict_at(
             stored.facts, stored.names_total, key_of(stored) + stored.url_at, stored.url_size, stored.born
-        )
+        ) == HARD
 
     def kept_on_disk(self, bytes key, Stored stored, body):
         """A body too large for the memory tier has its place on the disk, or has found none."""
@@ -680,8 +690,6 @@ cdef class Flights:
 
     cdef int keep(self, bytes key, Stored stored) except -1:
         self.unshared.pop(key, None)
-        if self.verdict(stored) == HARD:
-            return 0        # purged while it arrived: it is not to take the place of what came since
         if self.store.keep(stored) and self.observer is not None:
             self.observer.stored()
         return 0
