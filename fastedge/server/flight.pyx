@@ -134,7 +134,7 @@ cdef class Flight(FetchListener):
         """Not who asks for another variant, nor who came after a purge that the fetch was before."""
         if stored.vary is not None and not matches(stored.vary, exchange.request, exchange.ctx.plan):
             return False
-        return not exchange.came_after_purge(stored, self.exchange.born)
+        return not exchange.came_after_purge(stored, self.exchange.born if self.follow is None else stored.born)
 
     cdef bint is_kept(self) noexcept:
         """Whether it goes on without anyone who waits."""
@@ -494,12 +494,10 @@ cdef class Flight(FetchListener):
         """It is whole: into the memory tier, and to its place on the disk."""
         cdef Stored stored = self.arriving
         stored.length = self.size
-        if self.exchange._purged(stored) == HARD:
-            return 0        # in its place may already be what was asked for after the purge
-        if self.storing:
+        if self.storing and self.exchange._purged(stored) != HARD:     # else what was asked for since may be in its place
             stored.body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
             self.flights.keep(self.exchange.key, stored)
-        if self.writer is not None:
+        if self.writer is not None:     # purged or not: others read along, and whoever loads it looks at its purges
             writer, self.writer = self.writer, None
             writer.finish(stored, None if self.storing else partial(self.flights.kept_on_disk, self.exchange.key, stored))
         return 0
