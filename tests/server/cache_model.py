@@ -114,7 +114,11 @@ class Model:
         self, lines: list[str], body: bytes, length: int, method: str, writer: asyncio.StreamWriter, dies: bool
     ) -> bool:
         framing = "length" if method == "HEAD" else self.random.choice(("length", "chunked", "close"))
-        field_line = {"length": f"content-length: {length}", "chunked": "transfer-encoding: chunked", "close": "connection: close"}
+        field_line = {
+            "length": f"content-length: {length}",
+            "chunked": "transfer-encoding: chunked",
+            "close": "connection: close",
+        }
         writer.write("\r\n".join(["HTTP/1.1 200 OK", *lines, field_line[framing], "", ""]).encode())
         step = self.random.choice((1 << 22, 60_000, 400_000))
         end = self.random.randrange(len(body)) if dies and body else len(body)
@@ -153,7 +157,9 @@ class Model:
                 raise Wrong(f"{asked}: length {fields} for {len(whole)}")
         elif status == 200 and body != whole:
             at = next((at for at, (one, other) in enumerate(zip(body, whole, strict=False)) if one != other), None)
-            raise Wrong(f"{asked}: {len(body)} bytes instead of {len(whole)}, other from {at} on: {body[at:][:40]!r} {fields}")
+            raise Wrong(
+                f"{asked}: {len(body)} bytes instead of {len(whole)}, other from {at} on: {body[at:][:40]!r} {fields}"
+            )
         elif status == 206:
             self._judge_part(asked, fields, body, whole)
         elif status == 304 and fields["etag"] != asked.fields.get("if-none-match"):
@@ -172,7 +178,7 @@ class Model:
                 raise Wrong(f"{asked}: version {version} is {late:.1f} s too old")
 
     def _judge_part(self, asked: "Asked", fields: dict[str, str], body: bytes, whole: bytes) -> None:
-        if fields["content-type"] if "content-type" in fields else "":
+        if fields.get("content-type", ""):
             pieces = re.findall(rb"bytes (\d+)-(\d+)/(\d+)\r\n\r\n", body)
             if not pieces or any(int(total) != len(whole) for _, _, total in pieces):
                 raise Wrong(f"{asked}: parts {pieces}")
@@ -194,7 +200,11 @@ class Asked:
     floor: int
 
     def wire(self) -> bytes:
-        lines = [f"{self.method} {self.page.url} HTTP/1.1", "host: a.example", *(f"{n}: {v}" for n, v in self.fields.items())]
+        lines = [
+            f"{self.method} {self.page.url} HTTP/1.1",
+            "host: a.example",
+            *(f"{n}: {v}" for n, v in self.fields.items()),
+        ]
         return "\r\n".join([*lines, "", ""]).encode()
 
 
@@ -242,6 +252,7 @@ class Client:
                 self.writer.close()
                 self.writer = None
                 return None
+        return None
 
     def _ask(self) -> Asked:
         page = self.random.choice(list(self.model.pages.values()))
@@ -266,7 +277,11 @@ class Client:
             {"range": span, "if-range": etag},
             {"if-none-match": etag},
             {"range": span, "if-none-match": etag},
-            {"cache-control": self.random.choice(("no-cache", "no-store", "max-age=0", "only-if-cached", "no-store, no-cache"))},
+            {
+                "cache-control": self.random.choice(
+                    ("no-cache", "no-store", "max-age=0", "only-if-cached", "no-store, no-cache")
+                )
+            },
         ]
 
 
@@ -290,7 +305,13 @@ class Purger:
         url = f"http://a.example{page.url}"
         reached = {one.url: one.version for one in self.model.pages.values()}
         what: dict[str, Any] = self.random.choice(
-            ({"tags": [f"t{page.number}"]}, {"urls": [url]}, {"prefixes": [url]}, {"tags": ["all"]}, {"everything": True})
+            (
+                {"tags": [f"t{page.number}"]},
+                {"urls": [url]},
+                {"prefixes": [url]},
+                {"tags": ["all"]},
+                {"everything": True},
+            )
         )
         text = json.dumps({**what, "mode": self.random.choice(("hard", "hard", "soft"))}).encode()
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)

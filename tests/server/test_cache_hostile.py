@@ -3,10 +3,10 @@
 import time
 
 import pytest
-from test_cache import GET, answer, cache_status, get, stored, time_comes_back
-
 from exchange import Cut, Message, Peer, Scene
 from exchange.peer import WAIT_S
+from test_cache import GET, answer, cache_status, get, stored, time_comes_back
+
 from fastedge import clock
 
 __all__ = ["time_comes_back"]
@@ -70,7 +70,7 @@ def test_what_one_client_sends_keeps_nothing_from_the_others(scene: Scene, name:
     assert cache_status(client.message()) == "fastedge; fwd=uri-miss; stored"
     one, other = ask(scene, field, "cache-control: no-cache"), ask(scene, field, "cache-control: no-cache")
     server.message()
-    asked(scene)        # neither waits for the other
+    asked(scene)  # neither waits for the other
     one.close()
     other.close()
 
@@ -157,7 +157,7 @@ def test_variants_do_not_queue_for_one_another(scene: Scene) -> None:
     server.send(*answer(*fields, body=b"0"))
     assert first.message().body == b"0"
     servers = [server, *(scene.origin.accept() for _ in range(2))]
-    for one in servers:     # all three are asked before any of them answers
+    for one in servers:  # all three are asked before any of them answers
         one.asks = one.message().get("x-v")
     assert sorted(one.asks for one in servers) == ["1", "2", "3"]
     for one in servers:
@@ -214,7 +214,7 @@ def test_vary_that_changes_with_every_answer_mixes_nothing(scene: Scene) -> None
 
 def test_fifty_pipelined_requests_of_every_kind_are_answered_in_order(scene: Scene) -> None:
     body = bytes(range(256)) * 400
-    client, server = stored(scene, "cache-control: max-age=60", 'etag: "1"', body=body)
+    client, _server = stored(scene, "cache-control: max-age=60", 'etag: "1"', body=body)
     kinds = [
         ("GET", (), 200, body), ("HEAD", (), 200, b""), ("GET", ("range: bytes=5-9",), 206, body[5:10]),
         ("GET", ('if-none-match: "1"',), 304, b""), ("GET", ("range: bytes=999999-",), 416, b""),

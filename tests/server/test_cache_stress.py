@@ -13,7 +13,9 @@ PLAIN = "from fastedge import Pipeline\n\npipeline = Pipeline()\n"
 _seeds = itertools.count(1)
 
 
-def stress(run_edge: Callable[..., Edge], cache: str, seconds: float, *, workers: int = 2, clients: int = 24) -> Counter[str]:
+def stress(
+    run_edge: Callable[..., Edge], cache: str, seconds: float, *, workers: int = 2, clients: int = 24
+) -> Counter[str]:
     seed = next(_seeds)
 
     async def all_of_it() -> Counter[str]:
@@ -35,7 +37,11 @@ def stress(run_edge: Callable[..., Edge], cache: str, seconds: float, *, workers
 
 @pytest.mark.parametrize(
     "cache",
-    ["memory_mb = 8", 'memory_mb = 16\ndisk_path = "cache"\ndisk_mb = 64', 'memory_mb = 0\ndisk_path = "cache"\ndisk_mb = 8'],
+    [
+        "memory_mb = 8",
+        'memory_mb = 16\ndisk_path = "cache"\ndisk_mb = 64',
+        'memory_mb = 0\ndisk_path = "cache"\ndisk_mb = 8',
+    ],
     ids=["memory", "both", "small disk"],
 )
 def test_storm(run_edge: Callable[..., Edge], cache: str) -> None:

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from exchange import Message, Origin, Peer
 from running import SECONDS_MAX, Edge, connect, is_running, read_reply, wait_until
 from test_purge import inspect, purge
-
-from exchange import Message, Origin, Peer
 
 Run = Callable[..., Edge]
 
@@ -45,7 +44,9 @@ class Site:
 
     @property
     def more(self) -> str:
-        return f'[origins.main]\nservers = ["{self.url}"]\n[cache]\nmemory_mb = 8\ndisk_path = "../cache"\ndisk_mb = 64\n'
+        return (
+            f'[origins.main]\nservers = ["{self.url}"]\n[cache]\nmemory_mb = 8\ndisk_path = "../cache"\ndisk_mb = 64\n'
+        )
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def fill(edge: Edge, site: Site) -> None:
 
 
 def records(edge: Edge) -> list[Path]:
-    return [path for path in edge.directory.parent.glob("cache/??/*-*")]
+    return list(edge.directory.parent.glob("cache/??/*-*"))
 
 
 def expect_kept(edge: Edge, site: Site) -> None:
@@ -116,7 +117,7 @@ def test_purge_while_it_is_fetched_is_in_force_for_whoever_asks_next(run_edge: R
     with ThreadPoolExecutor(20) as pool:
         before = [pool.submit(get, edge, "/large") for _ in range(12)]
         wait_until(lambda: site.fetches["/large"], "it is being fetched")
-        time.sleep(0.2)     # the others ask meanwhile, at either worker
+        time.sleep(0.2)  # the others ask meanwhile, at either worker
         assert purge(edge, {"tags": ["page"]})[0] == 200
         after = [pool.submit(get, edge, "/large") for _ in range(8)]
         assert {one.result()[0] for one in before} == {site.body("/large", 1)}
