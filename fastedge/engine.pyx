@@ -152,10 +152,9 @@ cdef class Exchange:
             self.key = key_of(self.request, self.ctx.plan)
             self.hash = hash_of(self.key)
         self.born = self.purges.now()
-        stored = self.store.find(self.hash.high, self.hash.low, PyBytes_AS_STRING(self.key), len(self.key))
-        if stored is None:
+        first = self.store.find(self.hash.high, self.hash.low, PyBytes_AS_STRING(self.key), len(self.key))
+        if first is None:
             return self._miss("uri-miss")
-        first = stored
         stored = self._variant(first)
         if stored is None:
             self.selection = selection(first.vary, self.request, self.ctx.plan)

@@ -668,7 +668,7 @@ cdef class Flights:
 
     def kept_on_disk(self, bytes key, Stored stored, body):
         """A body too large for the memory tier has its place on the disk, or has found none."""
-        if isinstance(body, DiskBody):
+        if isinstance(body, DiskBody) and not self._is_purged(stored):
             stored.body = body
             self.keep(key, stored)
 

@@ -1,6 +1,7 @@
 """What one client, or a strange origin, does to a key is not what the others get of it."""
 
 import time
+from typing import Any
 
 import pytest
 from exchange import Cut, Message, Peer, Scene
@@ -8,6 +9,7 @@ from exchange.peer import WAIT_S
 from test_cache import GET, answer, cache_status, get, stored, time_comes_back
 
 from fastedge import clock
+from fastedge.disk.growing import GrowingFile
 
 __all__ = ["time_comes_back"]
 
@@ -279,3 +281,22 @@ def test_body_on_disk_is_sent_to_a_client_that_pauses_and_cut_for_one_that_sleep
     scene.edge.until(lambda: len(scene.edge.worker.front.connections) == 2)
     with pytest.raises((Cut, ConnectionError)):
         sleeper.expect(body)
+
+
+def test_disk_that_is_slow_but_keeps_up_is_waited_for_again_and_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance = GrowingFile.advance
+
+    def slowly(*arguments: Any) -> Any:
+        time.sleep(0.4)
+        return advance(*arguments)
+
+    monkeypatch.setattr(GrowingFile, "advance", slowly)
+    scene.disk_mb, scene.more = 256, "[cache]\nmemory_mb = 1\n"
+    body = bytes(10 << 20)
+    scene.origin.serve(lambda peer, _: peer.send(*answer("cache-control: max-age=60", body=body)) and None)
+    client = scene.client()
+    assert get(client).body == body
+    scene.edge.until(lambda: scene.edge.worker.front.store.bytes_used > 0)
+    assert "; hit" in cache_status(get(client)) and not scene.edge.warnings
