@@ -72,6 +72,8 @@ cdef class Flight(FetchListener):
     cdef bint is_fresh_for(self, Exchange exchange) except -1
     cdef bint _answers(self, Stored stored, Exchange exchange) except -1
     cdef int _stop_if_unwanted(self) except -1
+    cdef int _stop_storing(self) noexcept
+    cdef int _keep_no_more(self) noexcept
     cdef int abandon(self) except -1
     cdef int _leave(self, Reader reader) except -1
     cdef int _answered(self, int status, Fields fields, list nominated, Framing framing, long long length) except -1
@@ -112,6 +114,8 @@ cdef class Flights:
     cdef set reported           # (stage, what it read)
     cdef object objection
     cdef long long body_max     # bytes of a body that is kept in memory
+    cdef long long held_max     # bytes of all bodies that arrive for the memory tier
+    cdef readonly long long held        # of those that do
 
     cdef Flight find(self, Exchange exchange)
     cdef Flight begin(self, Exchange exchange)

@@ -26,7 +26,10 @@ from fastedge.disk.follow import End
 from fastedge.clock cimport monotonic_us, steady_us, wall_seconds
 from fastedge.engine cimport Exchange
 from fastedge.errors import StageError
-from fastedge.limits import cache_uncollapsed_keys_max, cache_unkeyed_reported_max, cache_uncollapsed_s, cache_window_bytes_max, disk_write_patience_ms
+from fastedge.limits import (
+    cache_memory_share, cache_uncollapsed_keys_max, cache_uncollapsed_s, cache_unkeyed_reported_max, cache_window_bytes_max,
+    disk_write_patience_ms,
+)
 from fastedge.origin.fetch cimport Fetch, FetchListener
 from fastedge.server.observer cimport Observer
 
@@ -150,6 +153,7 @@ cdef class Flight(FetchListener):
         reader.flight = None
         self.readers.remove(reader)
         self._stop_if_unwanted()
+        self._keep_no_more()
         if self.fetch_paused:
             self._trim()
         return 0
@@ -322,10 +326,15 @@ cdef class Flight(FetchListener):
         self.pieces.append(data)
         self.size += len(data)
         self.held += len(data)
+        if self.storing:
+            self.flights.held += len(data)
         if self.writer is not None:
             self._write(data)
+        if self.storing and self.flights.held > self.flights.held_max:
+            self._stop_storing()
+            self.flights.forget(self)
         if self.storing and self.size > self.flights.body_max:
-            self.storing = False
+            self._stop_storing()
             self.flights.forget(self)
             if self.writer is None and self.follow is None:
                 self.flights.not_shared(self.exchange.key, "too_large", steady_us(monotonic_us()), None)
@@ -502,6 +511,18 @@ cdef class Flight(FetchListener):
             writer.finish(stored, None if self.storing else partial(self.flights.kept_on_disk, self.exchange.key, stored))
         return 0
 
+    cdef int _stop_storing(self) noexcept:
+        if self.storing:
+            self.storing = False
+            self.flights.held -= self.size
+        return 0
+
+    cdef int _keep_no_more(self) noexcept:
+        """What all have read goes at once, and not when the flight does."""
+        if self.state == OVER and not self.readers:
+            self.pieces = []
+        return 0
+
     cdef int _stop_source(self) except -1:
         """Nobody wants what still comes."""
         if self.fetch is not None:
@@ -521,7 +542,8 @@ cdef class Flight(FetchListener):
         if self.state == OVER:
             return 0
         self.state = OVER
-        self.storing = False
+        self._stop_storing()
+        self._keep_no_more()
         self._unclaim(True)
         if self.writer is not None:
             self.writer.abort()
@@ -547,6 +569,7 @@ cdef class Flights:
         self.report = report
         self.observer = observer
         self.body_max = body_max
+        self.held_max = body_max * cache_memory_share
         self.by_key = {}
         self.unshared = {}
 

@@ -300,3 +300,21 @@ def test_disk_that_is_slow_but_keeps_up_is_waited_for_again_and_again(
     assert get(client).body == body
     scene.edge.until(lambda: scene.edge.worker.front.store.bytes_used > 0)
     assert "; hit" in cache_status(get(client)) and not scene.edge.warnings
+
+
+def test_bodies_that_arrive_together_take_no_more_memory_than_the_tier(scene: Scene) -> None:
+    scene.more = "[cache]\nmemory_mb = 1\n"
+    clients, servers = [], []
+    for number in range(20):
+        clients.append(scene.client().send(f"GET /{number} HTTP/1.1", "host: a.example"))
+        servers.append(asked(scene))
+        servers[-1].send("HTTP/1.1 200 OK", "cache-control: max-age=60", "content-length: 100001", bytes(100_000))
+        clients[-1].head()
+        clients[-1].expect(bytes(100_000))
+    held = scene.edge.call(lambda: scene.edge.worker.front.flights.held)
+    assert 800_000 < held <= 1 << 20
+    for client, server in zip(clients, servers, strict=True):
+        server.send(b"!")
+        client.expect(b"!")
+    scene.edge.until(lambda: scene.edge.worker.front.flights.held == 0)
+    assert "; hit" in cache_status(get(clients[0], target="/9")) or "; hit" in cache_status(get(clients[0], target="/8"))
