@@ -317,4 +317,6 @@ def test_bodies_that_arrive_together_take_no_more_memory_than_the_tier(scene: Sc
         server.send(b"!")
         client.expect(b"!")
     scene.edge.until(lambda: scene.edge.worker.front.flights.held == 0)
-    assert "; hit" in cache_status(get(clients[0], target="/9")) or "; hit" in cache_status(get(clients[0], target="/8"))
+    assert "; hit" in cache_status(get(clients[0], target="/9")) or "; hit" in cache_status(
+        get(clients[0], target="/8")
+    )

@@ -102,13 +102,11 @@ def test_clients_of_all_workers_share_one_fetch(run_edge: Run, site: Site) -> No
 @pytest.mark.parametrize("what", [{"tags": ["page"]}, {"urls": ["http://shop.example/file"]}, {"everything": True}])
 def test_purge_is_in_force_everywhere_when_it_is_answered(run_edge: Run, site: Site, what: dict[str, Any]) -> None:
     edge = run_edge(policy=PLAIN, more=site.more)
-    get(edge, "/file")
-    for turn in range(1, 6):
-        for _ in range(8):
-            assert get(edge, "/file")[0] == site.body("/file", turn)
+    for _ in range(5):
+        before = site.fetches["/file"]
+        allowed = [site.body("/file", fetch) for fetch in (before + 1, before + 2)]  # a second one may race the first
+        assert all(get(edge, "/file")[0] in allowed for _ in range(8))
         assert purge(edge, what)[0] == 200
-        assert get(edge, "/file")[0] == site.body("/file", turn + 1)
-    assert site.fetches["/file"] == 6
 
 
 def test_purge_while_it_is_fetched_is_in_force_for_whoever_asks_next(run_edge: Run, site: Site) -> None:
