@@ -4,9 +4,9 @@ import itertools
 import threading
 
 import pytest
+
 from exchange import Message, Peer, Scene
 from exchange.peer import WAIT_S
-
 from fastedge import clock
 
 GET = ("GET / HTTP/1.1", "host: a.example")
