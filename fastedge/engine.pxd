@@ -66,6 +66,8 @@ cdef class Exchange:
     cdef bint collapsed                 # somebody else's fetch answered
     cdef bint kept                      # what came is being stored
     cdef Fields own                     # lines of the answer that are not stored: for this client alone; or None
+    cdef bytes selection                # what it says in the fields that are known to vary, or None
+    cdef bint apart                     # what the host is fetching under its key is not for it
 
     cdef Step start(self) except *
     cdef Step resume(self, object answer) except *

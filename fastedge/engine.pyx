@@ -30,7 +30,7 @@ from fastedge.caching.reuse cimport FRESH, REFRESH, VALIDATE, Use, forbids_store
 from fastedge.caching.status cimport forward_lines, hit_lines
 from fastedge.caching.storing cimport Assessment, assess, said_of_sharing
 from fastedge.caching.validation cimport agrees, conditions_of, freshened
-from fastedge.caching.vary cimport matches
+from fastedge.caching.vary cimport matches, selection
 from fastedge.errors import StageError
 
 cdef FieldName _CDN_LOOP = known(CDN_LOOP)
@@ -145,19 +145,21 @@ cdef class Exchange:
 
     cdef Step look(self) except *:
         """Answers from the store, or says why the origin has to be asked."""
-        cdef Stored stored
+        cdef Stored stored, first
         cdef Purged purged
         cdef Use use
         cdef double age
+        self.stored = None
         if self.key is None:
             self.key = key_of(self.request, self.ctx.plan)
             self.hash = hash_of(self.key)
         self.born = self.purges.now()
-        stored = self.store.find(self.hash.high, self.hash.low, PyBytes_AS_STRING(self.key), len(self.key))
-        if stored is None:
+        first = self.store.find(self.hash.high, self.hash.low, PyBytes_AS_STRING(self.key), len(self.key))
+        if first is None:
             return self._miss("uri-miss")
-        stored = self._variant(stored)
+        stored = self._variant(first)
         if stored is None:
+            self.selection = selection(first.vary, self.request, self.ctx.plan)
             return self._miss("vary-miss")
         purged = self._purged(stored)
         if purged == HARD:

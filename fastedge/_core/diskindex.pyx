@@ -508,7 +508,7 @@ cdef Slot* _claimed_slot(Bucket* bucket, uint64_t high, uint64_t low) noexcept n
     cdef Slot* slot
     for i in range(SLOTS):
         slot = &bucket.slots[i]
-        if slot.low == low and slot.high == high and FETCHING <= slot.state <= GROWING:
+        if slot.low == low and slot.high == high and (FETCHING <= slot.state <= GROWING or slot.state == PLACING):
             return slot
     return NULL
 

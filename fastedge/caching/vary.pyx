@@ -73,6 +73,13 @@ cdef bytes pack(bytes vary, Request request, Plan plan):
     return b"".join(lines) or None
 
 
+cdef bytes selection(bytes packed, Request request, Plan plan):
+    """What `request` says in the fields that another one's packed Vary names."""
+    return None if packed is None else b"".join(
+        [_line_of(intern_wire(line.partition(b":")[0]), request, plan) for line in packed.splitlines()]
+    )
+
+
 cdef bint matches(bytes packed, Request request, Plan plan) except -1:
     """Whether the origin would see of `request` what it saw of the packed one."""
     cdef const char* at

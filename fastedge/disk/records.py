@@ -70,7 +70,8 @@ class Records:
                 return None
             record.verify(self.verified)
         except FileNotFoundError:
-            self.remove(high, low, vary, stamp)
+            if stamp:  # else it was a guess before the scan, and may have come meanwhile
+                self.remove(high, low, vary, stamp)
         except DamagedRecord as damage:
             self.damaged(high, low, vary, damage, stamp)
         except OSError as error:

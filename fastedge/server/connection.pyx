@@ -148,7 +148,9 @@ cdef class ClientConnection(FlightListener):
             self.timer.arm(self.front.tunnel_queue, TUNNEL_TIME, monotonic_us())
         elif self.state == READY:
             self.timer.arm(self.front.idle_queue, IDLE_TIME, monotonic_us())
-        if self.fetch is not None:
+        if self.file is not None:
+            self._file_moves()
+        elif self.fetch is not None:
             self.fetch.resume()
         elif self.reader is not None:
             self.reader.resume()
@@ -455,6 +457,7 @@ cdef class ClientConnection(FlightListener):
             self.front.flights.tier.loop, self.transport, self.descriptor, on_progress=self._file_moves,
             on_done=self._file_is_sent,
         )
+        self._file_moves()
         return self.file.start(head, body, first, count)
 
     def _file_is_warm(self, Exchange exchange, bint is_there):
@@ -467,6 +470,7 @@ cdef class ClientConnection(FlightListener):
             self._go_on()
 
     def _file_moves(self):
+        self.unsent = <size_t> -1       # how much that is, is asked when the time is out
         self.timer.arm(self.front.send_queue, SEND_TIME, monotonic_us())
 
     def _file_is_sent(self, bint is_whole):
@@ -520,7 +524,7 @@ cdef class ClientConnection(FlightListener):
         cdef Flights flights = self.front.flights
         cdef Exchange exchange = self.exchange
         cdef Flight flight
-        cdef str reason = flights.unshared_reason(exchange.key, exchange.now_us)
+        cdef str reason = flights.unshared_reason(exchange, exchange.now_us)
         cdef int step
         if reason is not None:
             return self._act(exchange.alone(reason))

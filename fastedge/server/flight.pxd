@@ -61,6 +61,7 @@ cdef class Flight(FetchListener):
     cdef long long size         # of the body so far
     cdef long long held         # bytes in `pieces`
     cdef bint waits_for_disk
+    cdef object disk_patience   # ends it, if it lasts
     cdef bint fetch_paused
     cdef Fields trailers
 
@@ -70,6 +71,9 @@ cdef class Flight(FetchListener):
     cdef bint is_kept(self) noexcept
     cdef bint is_fresh_for(self, Exchange exchange) except -1
     cdef bint _answers(self, Stored stored, Exchange exchange) except -1
+    cdef int _stop_if_unwanted(self) except -1
+    cdef int _stop_storing(self) noexcept
+    cdef int _keep_no_more(self) noexcept
     cdef int abandon(self) except -1
     cdef int _leave(self, Reader reader) except -1
     cdef int _answered(self, int status, Fields fields, list nominated, Framing framing, long long length) except -1
@@ -97,7 +101,8 @@ cdef class Flight(FetchListener):
 
 cdef class Flights:
     cdef dict by_key            # key → list of Flight
-    cdef dict unshared          # key → (until, reason, what it said): its last answer was not for sharing
+    cdef dict unshared          # key → (until, reason, what it said): its last answer was not for sharing; (key, reason) → the same,
+                                # for those alone who send what was the reason
     cdef MemoryStore store
     cdef Observer observer
     cdef object report          # report(failure): a stage's error
@@ -109,10 +114,13 @@ cdef class Flights:
     cdef set reported           # (stage, what it read)
     cdef object objection
     cdef long long body_max     # bytes of a body that is kept in memory
+    cdef long long held_max     # bytes of all bodies that arrive for the memory tier
+    cdef readonly long long held        # of those that do
 
     cdef Flight find(self, Exchange exchange)
     cdef Flight begin(self, Exchange exchange)
-    cdef str unshared_reason(self, bytes key, long long now_us)
+    cdef str unshared_reason(self, Exchange exchange, long long now_us)
+    cdef str _unshared(self, object key, long long now_us)
     cdef int reconsider(self, bytes key, tuple said) except -1
     cdef int not_shared(self, bytes key, str reason, long long now_us, tuple said) except -1
     cdef bint objects_to(self, Exchange exchange, Fields fields) except -1

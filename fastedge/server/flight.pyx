@@ -10,7 +10,7 @@ from errno import ETIMEDOUT
 from functools import partial
 
 from fastedge._core.body cimport LENGTH, Framing
-from fastedge._core.fields cimport ETAG, LAST_MODIFIED, VARY, FieldName, Fields, known
+from fastedge._core.fields cimport AUTHORIZATION, COOKIE, ETAG, LAST_MODIFIED, VARY, FieldName, Fields, known
 from fastedge._core.message cimport STREAM, Response, make_response
 from fastedge._core.purges cimport HARD, Purges
 from fastedge._core.store cimport MemoryStore
@@ -20,13 +20,16 @@ from fastedge._core.unkeyed cimport unkeyed_reads
 from fastedge.caching.reuse cimport VALIDATE, use_of
 from fastedge.caching.storing cimport Assessment, assess, said_of_sharing
 from fastedge.caching.validation cimport freshened, selects
-from fastedge.caching.vary cimport matches
+from fastedge.caching.vary cimport matches, reaches_origin, selection
 from fastedge.disk.body cimport DiskBody
 from fastedge.disk.follow import End
 from fastedge.clock cimport monotonic_us, steady_us, wall_seconds
 from fastedge.engine cimport Exchange
 from fastedge.errors import StageError
-from fastedge.limits import cache_uncollapsed_keys_max, cache_unkeyed_reported_max, cache_uncollapsed_s, cache_window_bytes_max, disk_write_patience_ms
+from fastedge.limits import (
+    cache_memory_share, cache_uncollapsed_keys_max, cache_uncollapsed_s, cache_unkeyed_reported_max, cache_window_bytes_max,
+    disk_write_patience_ms,
+)
 from fastedge.origin.fetch cimport Fetch, FetchListener
 from fastedge.server.observer cimport Observer
 
@@ -38,6 +41,8 @@ cdef long long WINDOW = cache_window_bytes_max
 cdef long long UNSHARED_US = cache_uncollapsed_s * 1_000_000
 cdef Py_ssize_t UNSHARED_MAX = cache_uncollapsed_keys_max
 cdef object DISK_PATIENCE_S = disk_write_patience_ms / 1000
+# What one client sent is no reason for those who send no such field.
+cdef dict OF_A_CLIENT = {"authorization": known(AUTHORIZATION), "cookie": known(COOKIE)}
 cdef frozenset FAILURES = frozenset((500, 502, 503, 504))   # RFC 5861 §4
 
 
@@ -118,6 +123,8 @@ cdef class Flight(FetchListener):
         cdef Stored known = self.validated if self.arriving is None else self.arriving
         if self.state > SHARED or self.first > 0:
             return False
+        if known is None and exchange.selection is not None and self.exchange.selection is not None:
+            return exchange.selection == self.exchange.selection
         return known is None or self._answers(known, exchange)
 
     cdef bint is_fresh_for(self, Exchange exchange) except -1:
@@ -130,7 +137,7 @@ cdef class Flight(FetchListener):
         """Not who asks for another variant, nor who came after a purge that the fetch was before."""
         if stored.vary is not None and not matches(stored.vary, exchange.request, exchange.ctx.plan):
             return False
-        return not exchange.came_after_purge(stored, self.exchange.born)
+        return not exchange.came_after_purge(stored, self.exchange.born if self.follow is None else stored.born)
 
     cdef bint is_kept(self) noexcept:
         """Whether it goes on without anyone who waits."""
@@ -145,11 +152,16 @@ cdef class Flight(FetchListener):
     cdef int _leave(self, Reader reader) except -1:
         reader.flight = None
         self.readers.remove(reader)
+        self._stop_if_unwanted()
+        self._keep_no_more()
+        if self.fetch_paused:
+            self._trim()
+        return 0
+
+    cdef int _stop_if_unwanted(self) except -1:
         if not self.readers and not self.is_kept() and self.state != OVER:
             self._stop_source()
             self._end(None)
-        elif self.fetch_paused:
-            self._trim()
         return 0
 
     # --- what the fetch says ------------------------------------------------------------------------------------
@@ -239,14 +251,15 @@ cdef class Flight(FetchListener):
             self.flights.not_shared(
                 self.exchange.key, reason, steady_us(monotonic_us()), said_of_sharing(response.code, response.fields)
             )
-            self.flights.drop(self.validated)
-        self._unclaim(False)
+            if reason not in OF_A_CLIENT:
+                self.flights.drop(self.validated)
+        self._unclaim(reason in OF_A_CLIENT)
         self.exchange.ctx.cache_reason = reason
         for reader in list(self.readers):
             if reader.exchange is self.exchange and not reader.exchange.asks_for_less():
                 one = reader
             else:
-                self._release(reader, reason)
+                self._release(reader, reason if _is_reason_for(reason, reader.exchange) else None)
         if one is None:
             self._stop_source()
             return self._end(None)
@@ -277,14 +290,14 @@ cdef class Flight(FetchListener):
         if assessment.reason is None:
             self.flights.keep(self.exchange.key, fresh)
             self.flights.freshen(self.validated, fresh)
-        else:
+        elif assessment.reason not in OF_A_CLIENT:
             self.flights.drop(self.validated)
         self._end(None)
         for reader in self._take_readers():
             if reader.exchange is self.exchange or (assessment.reason is None and self._answers(fresh, reader.exchange)):
                 reader.listener.on_stored(fresh, "REVALIDATED", 304)
             else:
-                reader.listener.on_released(assessment.reason)
+                reader.listener.on_released(assessment.reason if _is_reason_for(assessment.reason, reader.exchange) else None)
         return 0
 
     cdef int _ask_anew(self) except -1:
@@ -302,7 +315,7 @@ cdef class Flight(FetchListener):
         self._stop_source()
         self._end(None)
         for reader in self._take_readers():
-            if reader.exchange.may_stand_in(self.validated):
+            if reader.exchange.may_stand_in(self.validated) and self._answers(self.validated, reader.exchange):
                 reader.listener.on_stored(self.validated, "STALE", status)
             else:
                 reader.listener.on_released("origin_error")
@@ -313,15 +326,21 @@ cdef class Flight(FetchListener):
         self.pieces.append(data)
         self.size += len(data)
         self.held += len(data)
+        if self.storing:
+            self.flights.held += len(data)
         if self.writer is not None:
             self._write(data)
+        if self.storing and self.flights.held > self.flights.held_max:
+            self._stop_storing()
+            self.flights.forget(self)
         if self.storing and self.size > self.flights.body_max:
-            self.storing = False
+            self._stop_storing()
             self.flights.forget(self)
             if self.writer is None and self.follow is None:
                 self.flights.not_shared(self.exchange.key, "too_large", steady_us(monotonic_us()), None)
         for reader in list(self.readers):
             self._deliver(reader)
+        self._stop_if_unwanted()
         return self._trim()
 
     cdef int on_flush(self) except -1:
@@ -385,6 +404,8 @@ cdef class Flight(FetchListener):
     cdef int _begin(self, Reader reader) except -1:
         """The head is there; a request that another variant answers goes its own way."""
         if not self.takes(reader.exchange):
+            reader.exchange.apart = True
+            reader.exchange.selection = selection(self.arriving.vary, reader.exchange.request, reader.exchange.ctx.plan)
             return self._release(reader, None)
         if reader.exchange is not self.exchange:
             reader.exchange.collapsed = True
@@ -460,34 +481,46 @@ cdef class Flight(FetchListener):
         elif self.writer.is_full and not self.waits_for_disk:
             self.waits_for_disk = True
             self.writer.on_drained = self._disk_took
-            self.flights.tier.loop.call_later(DISK_PATIENCE_S, self._disk_is_slow, self.writer)
+            self.disk_patience = self.flights.tier.loop.call_later(DISK_PATIENCE_S, self._disk_is_slow)
             self._throttle()
         return 0
 
     def _disk_took(self):
         self.waits_for_disk = False
+        self.disk_patience.cancel()
         self._throttle()
 
-    def _disk_is_slow(self, writer):
+    def _disk_is_slow(self):
         """Clients do not wait for a disk that cannot keep up."""
-        if self.waits_for_disk and self.writer is writer:
-            self.writer = None
+        writer, self.writer = self.writer, None
+        if writer is not None:
             writer.abort(unshareable=True)
             self.flights.tier.failed(OSError(ETIMEDOUT, "it is too slow"))
             self._disk_took()
+            self._stop_if_unwanted()
 
     cdef int _store(self) except -1:
         """It is whole: into the memory tier, and to its place on the disk."""
         cdef Stored stored = self.arriving
         stored.length = self.size
-        if self.exchange._purged(stored) == HARD:
-            return 0        # in its place may already be what was asked for after the purge
-        if self.storing:
+        if self.storing and self.exchange._purged(stored) != HARD:     # else what was asked for since may be in its place
             stored.body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
             self.flights.keep(self.exchange.key, stored)
-        if self.writer is not None:
+        if self.writer is not None:     # purged or not: others read along, and whoever loads it looks at its purges
             writer, self.writer = self.writer, None
             writer.finish(stored, None if self.storing else partial(self.flights.kept_on_disk, self.exchange.key, stored))
+        return 0
+
+    cdef int _stop_storing(self) noexcept:
+        if self.storing:
+            self.storing = False
+            self.flights.held -= self.size
+        return 0
+
+    cdef int _keep_no_more(self) noexcept:
+        """What all have read goes at once, and not when the flight does."""
+        if self.state == OVER and not self.readers:
+            self.pieces = []
         return 0
 
     cdef int _stop_source(self) except -1:
@@ -509,7 +542,8 @@ cdef class Flight(FetchListener):
         if self.state == OVER:
             return 0
         self.state = OVER
-        self.storing = False
+        self._stop_storing()
+        self._keep_no_more()
         self._unclaim(True)
         if self.writer is not None:
             self.writer.abort()
@@ -535,6 +569,7 @@ cdef class Flights:
         self.report = report
         self.observer = observer
         self.body_max = body_max
+        self.held_max = body_max * cache_memory_share
         self.by_key = {}
         self.unshared = {}
 
@@ -567,8 +602,19 @@ cdef class Flights:
         self.by_key.setdefault(exchange.key, []).append(flight)
         return flight
 
-    cdef str unshared_reason(self, bytes key, long long now_us):
+    cdef str unshared_reason(self, Exchange exchange, long long now_us):
         """Why the last answer was not for sharing, as long as that is remembered; else None."""
+        cdef str reason
+        if not self.unshared:
+            return None
+        reason = self._unshared(exchange.key, now_us)
+        if reason is None:
+            for personal in OF_A_CLIENT:
+                if _is_reason_for(personal, exchange):
+                    reason = reason or self._unshared((exchange.key, personal), now_us)
+        return reason
+
+    cdef str _unshared(self, object key, long long now_us):
         cdef object found = self.unshared.get(key)
         if found is None:
             return None
@@ -586,9 +632,10 @@ cdef class Flights:
         return 0
 
     cdef int not_shared(self, bytes key, str reason, long long now_us, tuple said) except -1:
+        cdef object what = (key, reason) if reason in OF_A_CLIENT else key
         if len(self.unshared) >= UNSHARED_MAX:
             del self.unshared[next(iter(self.unshared))]
-        self.unshared[key] = (now_us + UNSHARED_US, reason, said)
+        self.unshared[what] = (now_us + UNSHARED_US, reason, said)
         return 0
 
     cdef bint objects_to(self, Exchange exchange, Fields fields) except -1:
@@ -645,7 +692,7 @@ cdef class Flights:
 
     def kept_on_disk(self, bytes key, Stored stored, body):
         """A body too large for the memory tier has its place on the disk, or has found none."""
-        if isinstance(body, DiskBody):
+        if isinstance(body, DiskBody) and not self._is_purged(stored):
             stored.body = body
             self.keep(key, stored)
 
@@ -658,8 +705,10 @@ cdef class Flights:
             self.tier.freshen(old, fresh)
 
     cdef object claim(self, Exchange exchange):
-        """This fetch for one of all workers; None where nobody can be told."""
-        return None if self.tier is None else self.tier.claim(exchange.hash.high, exchange.hash.low)
+        """This fetch for one of all workers; None where nobody can be told, or where that is not for this exchange."""
+        if self.tier is None or exchange.apart:
+            return None
+        return self.tier.claim(exchange.hash.high, exchange.hash.low)
 
     cdef int keep(self, bytes key, Stored stored) except -1:
         self.unshared.pop(key, None)
@@ -682,3 +731,8 @@ cdef class Flights:
             if not flights:
                 del self.by_key[flight.exchange.key]
         return 0
+
+
+cdef bint _is_reason_for(str reason, Exchange exchange) except -1:
+    """Whether what was not for sharing for this reason is not for this client either."""
+    return reason not in OF_A_CLIENT or reaches_origin(OF_A_CLIENT[reason], exchange.request, exchange.ctx.plan)

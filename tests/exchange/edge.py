@@ -17,6 +17,8 @@ import uvloop
 from exchange.peer import WAIT_S, Origin, Peer
 from fastedge.assembly import prepare
 from fastedge.config.sources import Sources
+from fastedge.disk.directory import SharedIndex
+from fastedge.disk.tier import DiskTier
 from fastedge.origin import fetch
 from fastedge.origin.fetch import OriginConnection
 from fastedge.server.connection import ClientConnection
@@ -29,12 +31,15 @@ _generations = itertools.count(10_000)  # a policy is loaded once in each
 class Edge:
     """Started when it is made. `config` is a whole edge.toml; what `[server] listen` says is not opened."""
 
-    def __init__(self, directory: Path, config: str, listening: list[socket.socket]) -> None:
+    def __init__(self, directory: Path, config: str, listening: list[socket.socket], disk_mb: int = 0) -> None:
         (directory / "edge.toml").write_text(config)
         self.prepared = prepare(Sources.read(directory / "edge.toml", {}), next(_generations))
         self.address = listening[0].getsockname()
         self.family = listening[0].family
         self._listening = listening
+        self._cache = directory / "cache"
+        self._index = SharedIndex(disk_mb) if disk_mb else None
+        self.warnings: list[str] = []
         self.complaints: list[str] = []
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -49,12 +54,18 @@ class Edge:
         self.loop = asyncio.get_running_loop()
         self.loop.set_exception_handler(lambda loop, context: self.complaints.append(_told(context)))
         self._stop = asyncio.Event()
-        self.worker = Worker(self.loop, self.prepared)
+        self.worker = Worker(self.loop, self.prepared, disk=self._tier())
         await self.worker.start(self._listening)
         self._ready.set()
         await self._stop.wait()
         await self.worker.drain(0)
         await asyncio.sleep(0.02)
+
+    def _tier(self) -> DiskTier | None:
+        if self._index is None:
+            return None
+        self._cache.mkdir(exist_ok=True)
+        return DiskTier(self._cache, self._index.buffer, self.loop, self.warnings.append)
 
     def call(self, function: Callable[[], T]) -> T:
         """Runs it in the edge's thread."""
@@ -94,6 +105,8 @@ class Edge:
         assert not self._thread.is_alive()
         assert not self.complaints, "\n".join(self.complaints)
         assert self.worker._timers.armed() == 0
+        if self._index is not None:
+            self._index.close()
         del self.worker, self._stop, self.loop
 
 
@@ -101,7 +114,7 @@ class Scene:
     """What a test starts from: one origin, an edge in front of it with short time-outs, as many clients as it asks for.
 
     The edge starts with the first use of `edge` or `client`; until then `server`, `origins` (TOML lines) and `policy` can
-    be set.
+    be set, and `disk_mb` for a disk tier.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -114,6 +127,7 @@ class Scene:
         self.policy = ""
         self.family: int = socket.AF_INET
         self.more = ""
+        self.disk_mb = 0
 
     @property
     def origin(self) -> Origin:
@@ -129,7 +143,7 @@ class Scene:
     @property
     def edge(self) -> Edge:
         if self._edge is None:
-            self._edge = Edge(self._directory, self._config(), [self.listening()])
+            self._edge = Edge(self._directory, self._config(), [self.listening()], self.disk_mb)
         return self._edge
 
     def listening(self) -> socket.socket:
