@@ -454,7 +454,7 @@ cdef class ClientConnection(FlightListener):
         if self.descriptor == 0:
             self.descriptor = self.transport.get_extra_info("socket").fileno()
         self.file = FileSender(
-            self.front.flights.tier.loop, self.transport, self.descriptor, on_progress=self._file_moves,
+            self.front.flights.tiers.disk.loop, self.transport, self.descriptor, on_progress=self._file_moves,
             on_done=self._file_is_sent,
         )
         self._file_moves()
@@ -524,16 +524,16 @@ cdef class ClientConnection(FlightListener):
         cdef Flights flights = self.front.flights
         cdef Exchange exchange = self.exchange
         cdef Flight flight
-        cdef str reason = flights.unshared_reason(exchange, exchange.now_us)
+        cdef str reason = flights.unshared.reason_for(exchange)
         cdef int step
         if reason is not None:
             return self._act(exchange.alone(reason))
         flight = flights.find(exchange)
         if flight is not None:
             return self._join(flight)
-        if flights.load(exchange, partial(self._disk_was_asked, exchange)):
+        if flights.tiers.load(exchange, partial(self._disk_was_asked, exchange)):
             return 0
-        claim = flights.claim(exchange)
+        claim = flights.tiers.claim(exchange)
         if claim is not None and not claim.is_leader:
             flight = flights.begin(exchange)
             flight.follow = claim.follow(flight)
@@ -566,7 +566,7 @@ cdef class ClientConnection(FlightListener):
         cdef Flight flight
         if self.front.flights.find(exchange) is not None:
             return 0
-        claim = self.front.flights.claim(exchange)
+        claim = self.front.flights.tiers.claim(exchange)
         if claim is not None and not claim.is_leader:
             return 0        # another worker is at it
         if exchange.leads_refresh():
@@ -736,7 +736,7 @@ cdef class ClientConnection(FlightListener):
     cdef int on_head(self, int status, Fields fields, list nominated, Framing framing, long long length) except -1:
         self.exchange.fetched(make_response(status, fields, STREAM))
         if self.exchange.said is not None:
-            self.front.flights.reconsider(self.exchange.key, self.exchange.said)
+            self.front.flights.unshared.reconsider(self.exchange.key, self.exchange.said)
         if self.exchange.gone is not None and self.front.observer is not None:
             self.front.observer.invalidated(self.exchange.gone)
         return self._stream(nominated, framing, length)

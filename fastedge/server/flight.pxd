@@ -1,14 +1,13 @@
 from fastedge._core.body cimport Framing
-from fastedge._core.diskindex cimport DiskIndex
 from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport Response
-from fastedge._core.purges cimport Purges
-from fastedge._core.store cimport MemoryStore
 from fastedge._core.stored cimport Stored
 from fastedge.caching.storing cimport Assessment
 from fastedge.engine cimport Exchange
 from fastedge.origin.fetch cimport Fetch, FetchListener
 from fastedge.server.observer cimport Observer
+from fastedge.server.sharing cimport Unshared
+from fastedge.server.tiers cimport Tiers
 
 
 cdef class FlightListener(FetchListener):
@@ -101,31 +100,15 @@ cdef class Flight(FetchListener):
 
 cdef class Flights:
     cdef dict by_key            # key → list of Flight
-    cdef dict unshared          # key → (until, reason, what it said): its last answer was not for sharing; (key, reason) → the same,
-                                # for those alone who send what was the reason
-    cdef MemoryStore store
+    cdef readonly Tiers tiers
+    cdef Unshared unshared
     cdef Observer observer
     cdef object report          # report(failure): a stage's error
-    cdef readonly object tier   # the DiskTier, or None
-    cdef DiskIndex index        # its index, or None
-    cdef dict loading           # key → callbacks that wait for what the disk has of it
-    cdef Purges purges
     cdef public str unkeyed     # what becomes of unkeyed input: report, error or ignore
     cdef set reported           # (stage, what it read)
     cdef object objection
-    cdef long long body_max     # bytes of a body that is kept in memory
-    cdef long long held_max     # bytes of all bodies that arrive for the memory tier
-    cdef readonly long long held        # of those that do
 
     cdef Flight find(self, Exchange exchange)
     cdef Flight begin(self, Exchange exchange)
-    cdef str unshared_reason(self, Exchange exchange, long long now_us)
-    cdef str _unshared(self, object key, long long now_us)
-    cdef int reconsider(self, bytes key, tuple said) except -1
-    cdef int not_shared(self, bytes key, str reason, long long now_us, tuple said) except -1
-    cdef bint objects_to(self, Exchange exchange, Fields fields) except -1
-    cdef bint load(self, Exchange exchange, object on_loaded) except -1
-    cdef object claim(self, Exchange exchange)
-    cdef int keep(self, bytes key, Stored stored) except -1
-    cdef int drop(self, Stored stored) except -1
     cdef int forget(self, Flight flight) except -1
+    cdef bint objects_to(self, Exchange exchange, Fields fields) except -1

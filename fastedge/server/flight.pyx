@@ -10,39 +10,32 @@ from errno import ETIMEDOUT
 from functools import partial
 
 from fastedge._core.body cimport LENGTH, Framing
-from fastedge._core.fields cimport AUTHORIZATION, COOKIE, ETAG, LAST_MODIFIED, VARY, FieldName, Fields, known
+from fastedge._core.fields cimport ETAG, LAST_MODIFIED, VARY, FieldName, Fields, known
 from fastedge._core.message cimport STREAM, Response, make_response
-from fastedge._core.purges cimport HARD, Purges
-from fastedge._core.store cimport MemoryStore
-from fastedge._core.stored cimport Stored, age_s, key_of
+from fastedge._core.purges cimport HARD
+from fastedge._core.stored cimport Stored, age_s
 from fastedge._core.storedhead cimport fields_of, head_value
 from fastedge._core.unkeyed cimport unkeyed_reads
 from fastedge.caching.reuse cimport VALIDATE, use_of
 from fastedge.caching.storing cimport Assessment, assess, said_of_sharing
 from fastedge.caching.validation cimport freshened, selects
-from fastedge.caching.vary cimport matches, reaches_origin, selection
-from fastedge.disk.body cimport DiskBody
-from fastedge.disk.follow import End
+from fastedge.caching.vary cimport matches, selection
 from fastedge.clock cimport monotonic_us, steady_us, wall_seconds
+from fastedge.disk.follow import End
 from fastedge.engine cimport Exchange
 from fastedge.errors import StageError
-from fastedge.limits import (
-    cache_memory_share, cache_uncollapsed_keys_max, cache_uncollapsed_s, cache_unkeyed_reported_max, cache_window_bytes_max,
-    disk_write_patience_ms,
-)
+from fastedge.limits import cache_unkeyed_reported_max, cache_window_bytes_max, disk_write_patience_ms
 from fastedge.origin.fetch cimport Fetch, FetchListener
 from fastedge.server.observer cimport Observer
+from fastedge.server.sharing cimport Unshared, is_a_clients_own, is_reason_for
+from fastedge.server.tiers cimport Tiers
 
 cdef FieldName _ETAG = known(ETAG)
 cdef FieldName _LAST_MODIFIED = known(LAST_MODIFIED)
 cdef FieldName _VARY = known(VARY)
 cdef Py_ssize_t REPORTED_MAX = cache_unkeyed_reported_max
 cdef long long WINDOW = cache_window_bytes_max
-cdef long long UNSHARED_US = cache_uncollapsed_s * 1_000_000
-cdef Py_ssize_t UNSHARED_MAX = cache_uncollapsed_keys_max
 cdef object DISK_PATIENCE_S = disk_write_patience_ms / 1000
-# What one client sent is no reason for those who send no such field.
-cdef dict OF_A_CLIENT = {"authorization": known(AUTHORIZATION), "cookie": known(COOKIE)}
 cdef frozenset FAILURES = frozenset((500, 502, 503, 504))   # RFC 5861 §4
 
 
@@ -191,7 +184,7 @@ cdef class Flight(FetchListener):
         if not response.is_stream():
             framing, length = LENGTH, len(response.content)
         assessment = self._assess(response, nominated)
-        if assessment.reason is None and length > self.flights.stored_bytes_max():
+        if assessment.reason is None and length > self.flights.tiers.stored_bytes_max():
             self._keep_to_one("too_large", response, nominated, framing, length)
         elif assessment.reason is not None:
             self._keep_to_one(assessment.reason, response, nominated, framing, length)
@@ -228,7 +221,7 @@ cdef class Flight(FetchListener):
         )
         self.arriving.length = length
         self.state = SHARED
-        self.storing = length <= self.flights.body_max
+        self.storing = length <= self.flights.tiers.body_max
         self._begin_writing()
         for reader in list(self.readers):
             self._begin(reader)
@@ -239,8 +232,8 @@ cdef class Flight(FetchListener):
         claim, self.claim = self.claim, None
         if claim is not None:
             self.writer = claim.begin(self.arriving)
-        elif self.flights.tier is not None and self.follow is None:
-            self.writer = self.flights.tier.begin(self.arriving)
+        elif self.flights.tiers.disk is not None and self.follow is None:
+            self.writer = self.flights.tiers.disk.begin(self.arriving)
         return 0
 
     cdef int _keep_to_one(self, str reason, Response response, list nominated, Framing framing, long long length) except -1:
@@ -248,18 +241,18 @@ cdef class Flight(FetchListener):
         cdef Reader one = None
         self.flights.forget(self)
         if response.code not in FAILURES or self.validated is None:
-            self.flights.not_shared(
+            self.flights.unshared.remember(
                 self.exchange.key, reason, steady_us(monotonic_us()), said_of_sharing(response.code, response.fields)
             )
-            if reason not in OF_A_CLIENT:
-                self.flights.drop(self.validated)
-        self._unclaim(reason in OF_A_CLIENT)
+            if not is_a_clients_own(reason):
+                self.flights.tiers.drop(self.validated)
+        self._unclaim(is_a_clients_own(reason))
         self.exchange.ctx.cache_reason = reason
         for reader in list(self.readers):
             if reader.exchange is self.exchange and not reader.exchange.asks_for_less():
                 one = reader
             else:
-                self._release(reader, reason if _is_reason_for(reason, reader.exchange) else None)
+                self._release(reader, reason if is_reason_for(reason, reader.exchange) else None)
         if one is None:
             self._stop_source()
             return self._end(None)
@@ -288,22 +281,21 @@ cdef class Flight(FetchListener):
         fresh.body, fresh.length = self.validated.body, self.validated.length
         self.exchange.ctx.cache_reason = assessment.reason
         if assessment.reason is None:
-            self.flights.keep(self.exchange.key, fresh)
-            self.flights.freshen(self.validated, fresh)
-        elif assessment.reason not in OF_A_CLIENT:
-            self.flights.drop(self.validated)
+            self.flights.tiers.freshen(self.validated, fresh)
+        elif not is_a_clients_own(assessment.reason):
+            self.flights.tiers.drop(self.validated)
         self._end(None)
         for reader in self._take_readers():
             if reader.exchange is self.exchange or (assessment.reason is None and self._answers(fresh, reader.exchange)):
                 reader.listener.on_stored(fresh, "REVALIDATED", 304)
             else:
-                reader.listener.on_released(assessment.reason if _is_reason_for(assessment.reason, reader.exchange) else None)
+                reader.listener.on_released(assessment.reason if is_reason_for(assessment.reason, reader.exchange) else None)
         return 0
 
     cdef int _ask_anew(self) except -1:
         """The 304 is of no use: each asks for all of it."""
         cdef Reader reader
-        self.flights.drop(self.validated)
+        self.flights.tiers.drop(self.validated)
         self._end(None)
         for reader in self._take_readers():
             reader.listener.on_released("validation")
@@ -327,17 +319,17 @@ cdef class Flight(FetchListener):
         self.size += len(data)
         self.held += len(data)
         if self.storing:
-            self.flights.held += len(data)
+            self.flights.tiers.arriving += len(data)
         if self.writer is not None:
             self._write(data)
-        if self.storing and self.flights.held > self.flights.held_max:
+        if self.storing and self.flights.tiers.arriving > self.flights.tiers.arriving_max:
             self._stop_storing()
             self.flights.forget(self)
-        if self.storing and self.size > self.flights.body_max:
+        if self.storing and self.size > self.flights.tiers.body_max:
             self._stop_storing()
             self.flights.forget(self)
             if self.writer is None and self.follow is None:
-                self.flights.not_shared(self.exchange.key, "too_large", steady_us(monotonic_us()), None)
+                self.flights.unshared.remember(self.exchange.key, "too_large", steady_us(monotonic_us()), None)
         for reader in list(self.readers):
             self._deliver(reader)
         self._stop_if_unwanted()
@@ -374,7 +366,7 @@ cdef class Flight(FetchListener):
         cdef Reader reader
         self.arriving = stored
         self.state = SHARED
-        self.storing = stored.length <= self.flights.body_max
+        self.storing = stored.length <= self.flights.tiers.body_max
         for reader in list(self.readers):
             self._begin(reader)
 
@@ -394,7 +386,7 @@ cdef class Flight(FetchListener):
             self.on_failure(502, "http_response_incomplete")
         else:
             if end is End.UNSHAREABLE:
-                self.flights.not_shared(self.exchange.key, "unshared", steady_us(monotonic_us()), None)
+                self.flights.unshared.remember(self.exchange.key, "unshared", steady_us(monotonic_us()), None)
             self._end(None)
             for reader in self._take_readers():
                 reader.listener.on_released("unshared" if end is End.UNSHAREABLE else None)
@@ -481,7 +473,7 @@ cdef class Flight(FetchListener):
         elif self.writer.is_full and not self.waits_for_disk:
             self.waits_for_disk = True
             self.writer.on_drained = self._disk_took
-            self.disk_patience = self.flights.tier.loop.call_later(DISK_PATIENCE_S, self._disk_is_slow)
+            self.disk_patience = self.flights.tiers.disk.loop.call_later(DISK_PATIENCE_S, self._disk_is_slow)
             self._throttle()
         return 0
 
@@ -495,7 +487,7 @@ cdef class Flight(FetchListener):
         writer, self.writer = self.writer, None
         if writer is not None:
             writer.abort(unshareable=True)
-            self.flights.tier.failed(OSError(ETIMEDOUT, "it is too slow"))
+            self.flights.tiers.disk.failed(OSError(ETIMEDOUT, "it is too slow"))
             self._disk_took()
             self._stop_if_unwanted()
 
@@ -505,16 +497,16 @@ cdef class Flight(FetchListener):
         stored.length = self.size
         if self.storing and self.exchange._purged(stored) != HARD:     # else what was asked for since may be in its place
             stored.body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
-            self.flights.keep(self.exchange.key, stored)
+            self.flights.tiers.keep(stored)
         if self.writer is not None:     # purged or not: others read along, and whoever loads it looks at its purges
             writer, self.writer = self.writer, None
-            writer.finish(stored, None if self.storing else partial(self.flights.kept_on_disk, self.exchange.key, stored))
+            writer.finish(stored, None if self.storing else partial(self.flights.tiers.kept_on_disk, stored))
         return 0
 
     cdef int _stop_storing(self) noexcept:
         if self.storing:
             self.storing = False
-            self.flights.held -= self.size
+            self.flights.tiers.arriving -= self.size
         return 0
 
     cdef int _keep_no_more(self) noexcept:
@@ -556,22 +548,16 @@ cdef class Flight(FetchListener):
 
 @cython.final
 cdef class Flights:
-    """The flights of a worker, by key; and the keys whose last answer was not for sharing: nobody waits for those."""
+    """The flights of a worker, by key, and what they share."""
 
-    def __init__(self, MemoryStore store, Purges purges, *, report, Observer observer=None, long long body_max, tier=None):
-        self.store = store
-        self.purges = purges
-        self.tier = tier
-        self.index = None if tier is None else tier.index
-        self.loading = {}
-        self.unkeyed = "report"
-        self.reported = set()
+    def __init__(self, Tiers tiers not None, *, report, Observer observer=None):
+        self.tiers = tiers
         self.report = report
         self.observer = observer
-        self.body_max = body_max
-        self.held_max = body_max * cache_memory_share
         self.by_key = {}
-        self.unshared = {}
+        self.unshared = Unshared()
+        self.unkeyed = "report"
+        self.reported = set()
 
     def abandon(self):
         """The worker ends: fetches that nobody waits for end too."""
@@ -592,7 +578,6 @@ cdef class Flights:
         return None
 
     cdef Flight begin(self, Exchange exchange):
-        """Nobody joins one that is not open."""
         cdef Flight flight = Flight.__new__(Flight)
         flight.flights = self
         flight.exchange = exchange
@@ -602,40 +587,13 @@ cdef class Flights:
         self.by_key.setdefault(exchange.key, []).append(flight)
         return flight
 
-    cdef str unshared_reason(self, Exchange exchange, long long now_us):
-        """Why the last answer was not for sharing, as long as that is remembered; else None."""
-        cdef str reason
-        if not self.unshared:
-            return None
-        reason = self._unshared(exchange.key, now_us)
-        if reason is None:
-            for personal in OF_A_CLIENT:
-                if _is_reason_for(personal, exchange):
-                    reason = reason or self._unshared((exchange.key, personal), now_us)
-        return reason
-
-    cdef str _unshared(self, object key, long long now_us):
-        cdef object found = self.unshared.get(key)
-        if found is None:
-            return None
-        until, reason, _ = found
-        if now_us < until:
-            return reason
-        del self.unshared[key]
-        return None
-
-    cdef int reconsider(self, bytes key, tuple said) except -1:
-        """What came for one client alone: if it says anything else than last time, the next one may be for sharing."""
-        cdef object found = self.unshared.get(key)
-        if found is not None and found[2] is not None and found[2] != said:
-            del self.unshared[key]
-        return 0
-
-    cdef int not_shared(self, bytes key, str reason, long long now_us, tuple said) except -1:
-        cdef object what = (key, reason) if reason in OF_A_CLIENT else key
-        if len(self.unshared) >= UNSHARED_MAX:
-            del self.unshared[next(iter(self.unshared))]
-        self.unshared[what] = (now_us + UNSHARED_US, reason, said)
+    cdef int forget(self, Flight flight) except -1:
+        """Nobody joins it any more."""
+        cdef list flights = self.by_key.get(flight.exchange.key)
+        if flights is not None and flight in flights:
+            flights.remove(flight)
+            if not flights:
+                del self.by_key[flight.exchange.key]
         return 0
 
     cdef bint objects_to(self, Exchange exchange, Fields fields) except -1:
@@ -651,88 +609,3 @@ cdef class Flights:
                 self.reported.add((stage, what))
                 self.report(self.objection)
         return False
-
-    cdef bint load(self, Exchange exchange, object on_loaded) except -1:
-        """Has what the disk holds of this key put into the store; False where that is nothing, or not to be had now."""
-        if self.index is None or exchange.disk_asked or not self.index.knows(exchange.hash.high, exchange.hash.low):
-            return False
-        exchange.disk_asked = True
-        found = self.tier.load_now(exchange.hash.high, exchange.hash.low, exchange.key)
-        if found is not None:
-            self._keep_found(found)
-            on_loaded()
-            return True
-        waiting = self.loading.get(exchange.key)
-        if waiting is not None:
-            waiting.append(on_loaded)
-            return True
-        if not self.tier.load(exchange.hash.high, exchange.hash.low, exchange.key, partial(self._loaded, exchange.key)):
-            return False
-        self.loading[exchange.key] = [on_loaded]
-        return True
-
-    def _loaded(self, bytes key, list found):
-        self._keep_found(found)
-        for on_loaded in self.loading.pop(key, ()):
-            on_loaded()
-
-    def _keep_found(self, list found):
-        """What the disk had, unless it was purged."""
-        cdef Stored stored
-        for stored in found:
-            if self._is_purged(stored):
-                self.tier.remove(stored)
-            else:
-                self.store.keep(stored)
-
-    def _is_purged(self, Stored stored):
-        return self.purges.verdict_at(
-            stored.facts, stored.names_total, key_of(stored) + stored.url_at, stored.url_size, stored.born
-        ) == HARD
-
-    def kept_on_disk(self, bytes key, Stored stored, body):
-        """A body too large for the memory tier has its place on the disk, or has found none."""
-        if isinstance(body, DiskBody) and not self._is_purged(stored):
-            stored.body = body
-            self.keep(key, stored)
-
-    def stored_bytes_max(self):
-        """Bytes of the largest body that either tier takes."""
-        return self.body_max if self.tier is None else max(self.body_max, self.tier.body_bytes_max)
-
-    def freshen(self, Stored old, Stored fresh):
-        if self.tier is not None:
-            self.tier.freshen(old, fresh)
-
-    cdef object claim(self, Exchange exchange):
-        """This fetch for one of all workers; None where nobody can be told, or where that is not for this exchange."""
-        if self.tier is None or exchange.apart:
-            return None
-        return self.tier.claim(exchange.hash.high, exchange.hash.low)
-
-    cdef int keep(self, bytes key, Stored stored) except -1:
-        self.unshared.pop(key, None)
-        if self.store.keep(stored) and self.observer is not None:
-            self.observer.stored()
-        return 0
-
-    cdef int drop(self, Stored stored) except -1:
-        if stored is not None:
-            self.store.drop(stored)
-            if self.tier is not None:
-                self.tier.remove(stored)
-        return 0
-
-    cdef int forget(self, Flight flight) except -1:
-        """Nobody joins it any more."""
-        cdef list flights = self.by_key.get(flight.exchange.key)
-        if flights is not None and flight in flights:
-            flights.remove(flight)
-            if not flights:
-                del self.by_key[flight.exchange.key]
-        return 0
-
-
-cdef bint _is_reason_for(str reason, Exchange exchange) except -1:
-    """Whether what was not for sharing for this reason is not for this client either."""
-    return reason not in OF_A_CLIENT or reaches_origin(OF_A_CLIENT[reason], exchange.request, exchange.ctx.plan)

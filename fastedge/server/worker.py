@@ -36,6 +36,7 @@ from fastedge.server.flight import Flights
 from fastedge.server.front import Front
 from fastedge.server.inspector import objects_on_disk, stored_objects
 from fastedge.server.observer import Observer
+from fastedge.server.tiers import Tiers
 from fastedge.server.timers import Timers
 
 log = logging.getLogger("fastedge")
@@ -85,14 +86,9 @@ class Worker:
         self.commit(prepared)
 
     def _flights(self, store: MemoryStore, purges: Purges, cache: Cache) -> Flights:
-        return Flights(
-            store,
-            purges,
-            report=self._errors.report,
-            observer=self._observer,
-            body_max=(cache.memory_mb << 20) // cache_memory_share,
-            tier=self.disk,
-        )
+        body_max = (cache.memory_mb << 20) // cache_memory_share
+        tiers = Tiers(store, purges, body_max=body_max, disk=self.disk, observer=self._observer)
+        return Flights(tiers, report=self._errors.report, observer=self._observer)
 
     # --- a generation -------------------------------------------------------------------------------------------
 

@@ -309,12 +309,12 @@ def test_bodies_that_arrive_together_take_no_more_memory_than_the_tier(scene: Sc
         servers[-1].send("HTTP/1.1 200 OK", "cache-control: max-age=60", "content-length: 100001", bytes(100_000))
         clients[-1].head()
         clients[-1].expect(bytes(100_000))
-    held = scene.edge.call(lambda: scene.edge.worker.front.flights.held)
+    held = scene.edge.call(lambda: scene.edge.worker.front.flights.tiers.arriving)
     assert 800_000 < held <= 1 << 20
     for client, server in zip(clients, servers, strict=True):
         server.send(b"!")
         client.expect(b"!")
-    scene.edge.until(lambda: scene.edge.worker.front.flights.held == 0)
+    scene.edge.until(lambda: scene.edge.worker.front.flights.tiers.arriving == 0)
     assert "; hit" in cache_status(get(clients[0], target="/9")) or "; hit" in cache_status(
         get(clients[0], target="/8")
     )
