@@ -13,7 +13,7 @@ from fastedge.server.timers cimport Timer
 cdef class ClientConnection(FlightListener):
     cdef Front front
     cdef object transport
-    cdef object send                # its write
+    cdef int descriptor             # of its socket; -1: unknown, or closed
     cdef Timer timer
     cdef int state
     cdef unsigned char peer[16]
@@ -39,7 +39,6 @@ cdef class ClientConnection(FlightListener):
     cdef Request request
     cdef Fetch fetch
     cdef Fetch last_fetch           # the one that has ended, for the log
-    cdef int descriptor             # the transport's socket, once a file has been sent to it; else 0
     cdef FileSender file            # a stored body on its way from the disk
     cdef Reader reader              # its place in a fetch that it shares
     cdef int status_refused
@@ -87,6 +86,7 @@ cdef class ClientConnection(FlightListener):
     cdef int _refuse(self, int status, str reason) except -1
     cdef int _linger(self) except -1
     cdef int _write(self, bytes data) except -1
+    cdef int _send(self, bytes data) except -1
     cdef int _drop_fetch(self) except -1
     cdef int _leave_flight(self) except -1
     cdef int _patient_no_more(self) except -1

@@ -34,6 +34,11 @@ from fastedge.server.front cimport Front
 from fastedge.server.observer cimport Traffic
 from fastedge.server.timers cimport Timer
 
+cdef extern from "sys/socket.h" nogil:
+    ssize_t send_now "send" (int descriptor, const void* data, size_t size, int flags)
+    int MSG_DONTWAIT
+    int MSG_NOSIGNAL
+
 cdef Py_ssize_t INLINE_MAX = inline_body_bytes_max
 cdef long long FIRST_LOOK = disk_window_bytes
 cdef Py_ssize_t PIPELINED_MAX = pipelined_bytes_max
@@ -75,7 +80,8 @@ cdef class ClientConnection(FlightListener):
     def connection_made(self, transport):
         cdef bytes text
         self.transport = transport
-        self.send = transport.write
+        sock = transport.get_extra_info("socket")
+        self.descriptor = -1 if sock is None else sock.fileno()
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             text = peer[0].partition("%")[0].encode("ascii")
@@ -167,7 +173,8 @@ cdef class ClientConnection(FlightListener):
             if self.front.observer is not None:
                 self.front.observer.closed()
         self.timer.owner = None
-        self.transport = self.send = None
+        self.transport = None
+        self.descriptor = -1
 
     def on_timeout(self, int kind):
         if kind == HEADER_TIME:
@@ -451,8 +458,6 @@ cdef class ClientConnection(FlightListener):
             return self._act(self.exchange.look())
         self.head_sent = True
         self.bytes_out += len(head) + count
-        if self.descriptor == 0:
-            self.descriptor = self.transport.get_extra_info("socket").fileno()
         self.file = FileSender(
             self.front.flights.tiers.disk.loop, self.transport, self.descriptor, on_progress=self._file_moves,
             on_done=self._file_is_sent,
@@ -683,7 +688,18 @@ cdef class ClientConnection(FlightListener):
     cdef int _write(self, bytes data) except -1:
         self.head_sent = True
         self.bytes_out += len(data)
-        self.send(data)
+        return self._send(data)
+
+    cdef int _send(self, bytes data) except -1:
+        """At once, while the socket is at hand; the transport, which waits for the end of the loop's turn, gets the rest."""
+        cdef ssize_t sent
+        if self.descriptor >= 0 and not self.transport.get_write_buffer_size():
+            sent = send_now(self.descriptor, PyBytes_AS_STRING(data), len(data), MSG_DONTWAIT | MSG_NOSIGNAL)
+            if sent == len(data):
+                return 0
+            if sent > 0:
+                data = data[sent:]
+        self.transport.write(data)
         return 0
 
     cdef int _drop_fetch(self) except -1:
