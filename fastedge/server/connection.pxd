@@ -1,6 +1,7 @@
 from fastedge._core.body cimport BodyReader, Framing
 from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport Request, Response
+from fastedge.disk.body cimport DiskBody
 from fastedge.engine cimport Exchange
 from fastedge._core.stored cimport Stored
 from fastedge.origin.fetch cimport Fetch, FetchListener
@@ -68,6 +69,7 @@ cdef class ClientConnection(FlightListener):
     cdef int _send_hit(self) except -1
     cdef bint _is_plain(self) except -1
     cdef int _reply(self) except -1
+    cdef bytes _send_at_once(self, bytes head, DiskBody body, long long* first, long long* count)
     cdef int _reply_from_file(self, Response response, bytes head) except -1
     cdef int _start_fetch(self) except -1
     cdef Fetch _fetch_for(self, Exchange exchange, FetchListener listener, bint is_shared)

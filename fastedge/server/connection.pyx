@@ -37,6 +37,7 @@ from fastedge.server.timers cimport Timer
 cdef extern from "sys/socket.h" nogil:
     ssize_t send_now "send" (int descriptor, const void* data, size_t size, int flags)
     int MSG_DONTWAIT
+    int MSG_MORE
     int MSG_NOSIGNAL
 
 cdef Py_ssize_t INLINE_MAX = inline_body_bytes_max
@@ -458,12 +459,29 @@ cdef class ClientConnection(FlightListener):
             return self._act(self.exchange.look())
         self.head_sent = True
         self.bytes_out += len(head) + count
+        head = self._send_at_once(head, body, &first, &count)
+        if count == 0:
+            return self._finish()
         self.file = FileSender(
             self.front.flights.tiers.disk.loop, self.transport, self.descriptor, on_progress=self._file_moves,
             on_done=self._file_is_sent,
         )
         self._file_moves()
         return self.file.start(head, body, first, count)
+
+    cdef bytes _send_at_once(self, bytes head, DiskBody body, long long* first, long long* count):
+        """What most clients take in one go; what is left of the head, None when it is out."""
+        cdef ssize_t sent
+        if self.transport.get_write_buffer_size():
+            return head
+        sent = send_now(self.descriptor, PyBytes_AS_STRING(head), len(head), MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE)
+        if sent < len(head):
+            return head[max(sent, 0):]
+        sent = body.send_some(self.descriptor, first[0], <Py_ssize_t> min(count[0], FIRST_LOOK))
+        if sent > 0:
+            first[0] += sent
+            count[0] -= sent
+        return None
 
     def _file_is_warm(self, Exchange exchange, bint is_there):
         if self.exchange is exchange:

@@ -322,13 +322,12 @@ cdef class Flight(FetchListener):
             self.flights.tiers.arriving += len(data)
         if self.writer is not None:
             self._write(data)
-        if self.storing and self.flights.tiers.arriving > self.flights.tiers.arriving_max:
+        if self.storing and (
+            self.size > self.flights.tiers.body_max or self.flights.tiers.arriving > self.flights.tiers.arriving_max
+        ):
             self._stop_storing()
             self.flights.forget(self)
-        if self.storing and self.size > self.flights.tiers.body_max:
-            self._stop_storing()
-            self.flights.forget(self)
-            if self.writer is None and self.follow is None:
+            if self.size > self.flights.tiers.body_max and self.writer is None and self.follow is None:
                 self.flights.unshared.remember(self.exchange.key, "too_large", steady_us(monotonic_us()), None)
         for reader in list(self.readers):
             self._deliver(reader)
