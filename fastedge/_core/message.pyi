@@ -83,6 +83,8 @@ class Plan:
     @property
     def ignores_cookies(self) -> bool: ...
 
+def replaced_fields(plan: Plan, /) -> frozenset[str]: ...
+
 @final
 class Context:
     claims: Mapping[str, Any]

@@ -423,6 +423,11 @@ cdef FieldName _origin_field(str name):
     return field
 
 
+def replaced_fields(Plan plan not None):
+    """The names of which the client's own lines do not reach the origin; for tests and tools."""
+    return frozenset([(<OriginField> edit).name.text for edit in plan.edits if (<OriginField> edit).replaces])
+
+
 # --- Context -------------------------------------------------------------------------------------------------------
 
 
