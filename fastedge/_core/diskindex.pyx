@@ -9,7 +9,6 @@ a hint that the reader of the file verifies.
 cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint32_t, uint64_t
-from libc.string cimport memset
 
 from typing import NamedTuple
 

@@ -6,7 +6,6 @@ itself is compared, since a hash keeps no secret.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcpy
 
 from xxhash import xxh3_128_digest

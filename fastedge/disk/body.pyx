@@ -7,7 +7,7 @@ reply ends that reply, never goes on with other bytes.
 
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from cpython.mem cimport PyMem_RawMalloc
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.string cimport memcmp
 from posix.fcntl cimport O_CLOEXEC, O_NONBLOCK, O_RDONLY, open as open_file

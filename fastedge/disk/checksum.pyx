@@ -2,7 +2,6 @@
 extension module, which exports them; they are checked against its Python face when this module is imported."""
 
 cimport cython
-from libc.stdint cimport uint64_t
 
 import xxhash
 import xxhash._xxhash as _extension

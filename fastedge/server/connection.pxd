@@ -1,9 +1,7 @@
 from fastedge._core.body cimport BodyReader, Framing
-from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport Request, Response
 from fastedge.disk.body cimport DiskBody
 from fastedge.engine cimport Exchange
-from fastedge._core.stored cimport Stored
 from fastedge.origin.fetch cimport Fetch, FetchListener
 from fastedge.server.filesender cimport FileSender
 from fastedge.server.flight cimport Flight, FlightListener, Reader

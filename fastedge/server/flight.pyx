@@ -25,7 +25,7 @@ from fastedge.disk.follow import End
 from fastedge.engine cimport Exchange
 from fastedge.errors import StageError
 from fastedge.limits import cache_unkeyed_reported_max, cache_window_bytes_max, disk_write_patience_ms
-from fastedge.origin.fetch cimport Fetch, FetchListener
+from fastedge.origin.fetch cimport FetchListener
 from fastedge.server.observer cimport Observer
 from fastedge.server.sharing cimport Unshared, is_a_clients_own, is_reason_for
 from fastedge.server.tiers cimport Tiers
