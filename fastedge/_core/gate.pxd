@@ -1,0 +1,43 @@
+from fastedge._core.fields cimport FieldName, Fields
+from fastedge._core.message cimport Context, Request
+from fastedge._core.pipeline cimport NativeStage
+from fastedge._core.revocations cimport Revocable
+
+
+cdef class Admission:
+    """Who a credential says the client is; immutable, shared by all requests that show it."""
+    cdef readonly object claims     # read-only mapping; None: it says nothing
+    cdef list names                 # fields towards the origin: FieldName,
+    cdef list values                # bytes,
+    cdef list keyed                 # and whether it is in the cache key
+    cdef readonly bint private      # what comes back is for this client alone
+    cdef readonly Revocable revocable   # None: it is not a token
+
+
+cdef class Refusal:
+    """An answer to a credential that is no good; made once, and the same for everyone."""
+    cdef readonly str stage
+    cdef readonly str reason        # for the log and `explain`, from a closed list; never for the client
+    cdef readonly int status
+    cdef Fields fields
+    cdef bytes body
+
+
+cdef class Gate(NativeStage):
+    """A stage that lets nobody pass without a credential of its kind."""
+    cdef readonly str stage
+    cdef readonly Refusal missing           # for who shows no credential
+    cdef readonly tuple reserved_fields     # texts: fields that it tells the origin, and that no client may send
+    cdef readonly tuple hidden_parameters   # of the query: credentials, which no log may hold
+
+    # What the request's credential is worth: an Admission, a Refusal; None where it shows none of this kind; or a Wait
+    # that ends in one of these.
+    cdef object examine(self, Request request, Context ctx)
+    # Takes the credential out of what the origin gets and what the cache is keyed by; for whoever is let in, by whatever.
+    cdef int conceal(self, Request request, Context ctx) except -1
+
+    cdef object settle(self, object found, Request request, Context ctx)
+    cdef int admit(self, Admission admission, Request request, Context ctx) except -1
+
+
+cdef Admission make_admission(object claims, list names, list values, list keyed, bint private, Revocable revocable)
