@@ -17,13 +17,17 @@ from fastedge.config.sources import Sources
 from fastedge.engine import Engine, Site
 from fastedge.geo.data import shipped_table
 from fastedge.geo.table import load as load_geo
+from fastedge.identity.api_keys import ApiKeys
 from fastedge.identity.keys import KeySet
+from fastedge.identity.passwords import Users
 from fastedge.routing.redirects import load_table
 
 MAKERS = Makers(
     secret=lambda name, data: KeySet.from_secret(data, name=name),
     public_key=lambda name, data: KeySet.from_pem(data, name=name),
     jwks=lambda name, data: KeySet.from_jwks(data, name=name),
+    api_keys=lambda name, data: ApiKeys.from_json(data, name=name),
+    users=lambda name, data: Users.from_lines(data, name=name),
     table=load_table,
     geo=lambda name, data: load_geo(data),
     shipped_geo=shipped_table,

@@ -162,6 +162,30 @@ key_file_bytes_max = 1024 * 1024
 jwk_set_keys_max = 1024
 keys_max = 1024  # in one set
 
+# --- other credentials (identity/api_keys, passwords, signed_url) -----------------------------------------------------
+credentials_max = 64  # sections of edge.toml
+credentials_bytes_max = 16 * 1024 * 1024  # one file of API keys or users
+credential_name_chars_max = 128  # a consumer or a user
+api_keys_max = 100_000  # in one file
+api_key_chars_min = 22  # 128 bits in base64url
+api_key_bytes_max = 512  # a longer one is refused before any work
+api_key_salt_bytes_min = 16
+users_max = 100_000  # in one file
+basic_credentials_bytes_max = 1024  # name and password in base64; more is refused before any work
+password_memory_kib_max = 64 * 1024  # of one check
+password_work_kib_max = 256 * 1024  # memory times passes of one check: about half a second
+password_queue_max = 64  # checks that wait, for each bound BasicAuth of a worker; beyond it, 503
+password_remember_s = 300
+password_remember_s_max = 86_400
+password_remembered_max = 10_000  # right ones, for each bound BasicAuth of a worker
+password_refused_s = 10  # for how long a wrong one is refused without another check
+password_refused_max = 1_000
+signed_url_keys_max = 64
+signed_url_key_id_chars_max = 64
+signed_url_parameters_max = 64  # that one SignedUrl names
+signed_url_expires_s_max = 7 * 86_400  # how far ahead an expiry may lie, unless the stage says otherwise
+signed_url_expires_asked_s_max = 10 * 365 * 86_400
+
 # --- redirect tables (routing) ---------------------------------------------------------------------------------------
 redirect_rows_max = 1_000_000
 redirect_patterns_max = 1_000  # rows with a `*` inside: they are tried one after the other
@@ -182,6 +206,7 @@ experiment_key_bytes_max = 4 * 1024  # of a cookie or a claim; a longer one is a
 experiment_cookie_max_age_s = 90 * 86_400
 
 # --- a worker --------------------------------------------------------------------------------------------------------
+step_threads = 2  # of each worker, for what a stage waits for: password checks
 tick_ms = 50  # how exact time-outs are
 listen_backlog = 4096  # connections that wait to be accepted
 stage_errors_logged_a_second_max = 10

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from fastedge.config.problems import Problems, shown
-from fastedge.config.schema import EdgeConfig, Key, Origin, Site
+from fastedge.config.schema import Credentials, EdgeConfig, Key, Origin, Site
 from fastedge.config.sections import FIELDS, dotted
 
 
@@ -18,6 +18,8 @@ def check(config: EdgeConfig, sites: Mapping[int, Site], origins: frozenset[str]
         _check_tls(dotted("origins", name), origin, problems)
     for name, key in config.keys.items():
         _check_key(dotted("keys", name), key, problems)
+    for name, credentials in config.credentials.items():
+        _check_credentials(dotted("credentials", name), credentials, problems)
     _check_hosts(sites, problems)
     if origins is not None:
         _check_origin_names(config, sites, origins, problems)
@@ -50,6 +52,13 @@ def _check_tls(key: str, origin: Origin, problems: Problems) -> None:
 def _check_key(path: str, key: Key, problems: Problems) -> None:
     names = [field.name for field in FIELDS[Key] if field.name != "jwks_url"]
     given = [name for name in names if getattr(key, name) is not None]
+    if len(given) != 1 and not any(problem.key.startswith(f"{path}.") for problem in problems.found):
+        problems.add(path, f"found {' and '.join(given) or 'no source'}, expected exactly one of {', '.join(names)}")
+
+
+def _check_credentials(path: str, credentials: Credentials, problems: Problems) -> None:
+    names = [field.name for field in FIELDS[Credentials]]
+    given = [name for name in names if getattr(credentials, name) is not None]
     if len(given) != 1 and not any(problem.key.startswith(f"{path}.") for problem in problems.found):
         problems.add(path, f"found {' and '.join(given) or 'no source'}, expected exactly one of {', '.join(names)}")
 

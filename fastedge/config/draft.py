@@ -94,6 +94,11 @@ def _references(config: EdgeConfig, sites: Mapping[int, Site]) -> Iterator[Refer
             if (value := getattr(keys, field)) is not None:
                 key = dotted(dotted("keys", name), field)
                 yield Reference(key, value, limits.key_bytes_max, is_file=field.endswith("_file"))
+    for name, credentials in config.credentials.items():
+        for field in ("api_keys_file", "api_keys_env", "users_file", "users_env"):
+            if (value := getattr(credentials, field)) is not None:
+                key = dotted(dotted("credentials", name), field)
+                yield Reference(key, value, limits.credentials_bytes_max, is_file=field.endswith("_file"))
     for name, table in config.tables.items():
         yield Reference(dotted(dotted("tables", name), "file"), table.file, limits.table_bytes_max)
     if config.geo.database:

@@ -198,6 +198,25 @@ class Key(Struct, frozen=True, kw_only=True):
     jwks_url: Annotated[NotYet | None, Meta(description="Reserved: not supported yet.")] = None
 
 
+class Credentials(Struct, frozen=True, kw_only=True):
+    """Who may come with an API key or a password. Exactly one of these keys says where they are."""
+
+    api_keys_file: Annotated[
+        FilePath | None,
+        Meta(description="Consumers and the hashes of their keys (JSON), as `fastedge api-key` writes it."),
+    ] = None
+    api_keys_env: Annotated[VariableName | None, Meta(description="The environment variable that holds such JSON.")] = (
+        None
+    )
+    users_file: Annotated[
+        FilePath | None,
+        Meta(description="Users, one `name:hash` a line (Argon2id or scrypt), as `fastedge password` writes it."),
+    ] = None
+    users_env: Annotated[VariableName | None, Meta(description="The environment variable that holds such lines.")] = (
+        None
+    )
+
+
 class Table(Struct, frozen=True, kw_only=True):
     """A table that a stage names."""
 
@@ -289,6 +308,7 @@ class EdgeConfig(Struct, frozen=True, kw_only=True):
     policy: Policy = Policy()
     origins: Mapping[str, Origin] = MappingProxyType({})
     keys: Mapping[str, Key] = MappingProxyType({})
+    credentials: Mapping[str, Credentials] = MappingProxyType({})
     tables: Mapping[str, Table] = MappingProxyType({})
     cache: Cache = Cache()
     geo: Geo = Geo()
@@ -325,6 +345,7 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         "policy": Section(Policy),
         "origins": Section(Origin, Shape.NAMED, limits.origins_max),
         "keys": Section(Key, Shape.NAMED, limits.keys_max),
+        "credentials": Section(Credentials, Shape.NAMED, limits.credentials_max),
         "tables": Section(Table, Shape.NAMED, limits.tables_max),
         "cache": Section(Cache),
         "geo": Section(Geo),

@@ -19,23 +19,27 @@ Maker = Callable[[str, bytes], Any]  # of a name for messages and the bytes; rai
 
 
 class Makers(Struct, frozen=True):
-    """Who makes what: key sets of a shared secret, a PEM file and a JWK Set, a redirect table, a geo table."""
+    """Who makes what: key sets of a shared secret, a PEM file and a JWK Set, API keys, users, a redirect table, a geo
+    table."""
 
     secret: Maker
     public_key: Maker
     jwks: Maker
+    api_keys: Maker
+    users: Maker
     table: Maker
     geo: Maker
     shipped_geo: Callable[[], Any]
 
 
 class Snapshot(Struct, frozen=True):
-    """What a pipeline is bound to: `keys` and `tables` by name, the names of the origins, and the geo table."""
+    """What a pipeline is bound to: `keys`, `credentials` and `tables` by name, the origins' names, the geo table."""
 
     keys: Mapping[str, Any]
     tables: Mapping[str, Any]
     origins: frozenset[str]
     geo: Any
+    credentials: Mapping[str, Any] = MappingProxyType({})
 
     def __repr__(self) -> str:
         return f"<Snapshot: {len(self.keys)} keys, {len(self.tables)} tables, {len(self.origins)} origins>"
@@ -45,11 +49,12 @@ def make_snapshot(config: EdgeConfig, sources: Sources, makers: Makers) -> Snaps
     """The snapshot of a configuration that `load` gave. Raises ConfigErrors for all that cannot be made."""
     problems: list[Problem] = []
     keys = _made(problems, sources, _keys(config, sources, makers))
+    credentials = _made(problems, sources, _credentials(config, sources, makers))
     tables = _made(problems, sources, _tables(config, sources, makers))
     geo = _made(problems, sources, _geo(config, sources, makers))
     if problems:
         raise ConfigErrors(problems)
-    return Snapshot(keys, tables, frozenset(config.origins), geo["geo"])
+    return Snapshot(keys, tables, frozenset(config.origins), geo["geo"], credentials)
 
 
 _Job = tuple[str, str, Callable[[], Any]]  # the name in the snapshot, the key of edge.toml, how it is made
@@ -82,6 +87,17 @@ def _key_source(key: Key, sources: Sources, makers: Makers) -> tuple[str, Maker,
         return "jwks_env", makers.jwks, sources.variables[key.jwks_env]
     assert key.jwks_file is not None, "load() lets no key without a source through"
     return "jwks_file", makers.jwks, sources.files[key.jwks_file]
+
+
+def _credentials(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:
+    for name, one in config.credentials.items():
+        for source, maker in (("api_keys", makers.api_keys), ("users", makers.users)):
+            file, variable = getattr(one, f"{source}_file"), getattr(one, f"{source}_env")
+            key = dotted(dotted("credentials", name), f"{source}_file" if file else f"{source}_env")
+            if file:
+                yield name, key, _job(maker, sources.shown(file), sources.files[file])
+            elif variable:
+                yield name, key, _job(maker, name, sources.variables[variable])
 
 
 def _tables(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:

@@ -31,13 +31,15 @@ class Key:
 class KeySet:
     """The keys that one name in `[keys.NAME]` stands for. All errors are ConfigErrors that begin with that name."""
 
-    __slots__ = ("_labelled", "_sole", "_unlabelled", "algorithms", "keys")
+    __slots__ = ("_labelled", "_sole", "_unlabelled", "algorithms", "keys", "secret")
 
     algorithms: frozenset[str]  # what the set can verify
     keys: tuple[Key, ...]
+    secret: bytes | None  # what `from_secret` was given, for MACs of another kind; else None
 
     def __init__(self, keys: Iterable[Key], *, name: str = "keys") -> None:
         self.keys = tuple(keys)
+        self.secret = None
         if not self.keys:
             raise ConfigError(f"{name}: holds no key that can verify {' or '.join(ALGORITHMS)}")
         if len(self.keys) > jwk_set_keys_max:
@@ -69,7 +71,9 @@ class KeySet:
     @classmethod
     def from_secret(cls, secret: bytes, *, name: str = "keys") -> "KeySet":
         """One HMAC secret, every byte of it (white space included)."""
-        return cls([_secret_key(secret, None, None, name)], name=name)
+        made = cls([_secret_key(secret, None, None, name)], name=name)
+        made.secret = secret
+        return made
 
     @classmethod
     def from_pem(cls, data: bytes, *, name: str = "keys") -> "KeySet":

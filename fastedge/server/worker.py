@@ -9,6 +9,8 @@ import os
 import socket
 import traceback
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from fastedge._core.metrics import Metrics, extend_origins
@@ -27,6 +29,7 @@ from fastedge.limits import (
     metrics_origins_max,
     stage_error_chars_max,
     stage_errors_logged_a_second_max,
+    step_threads,
     tick_ms,
 )
 from fastedge.origin.connector import Connector, make_pool
@@ -68,6 +71,7 @@ class Worker:
         self._servers: list[asyncio.AbstractServer] = []
         self._evictions = 0  # counted already
         self._errors = _StageErrors()
+        self._steps = ThreadPoolExecutor(step_threads, thread_name_prefix="fastedge-step")
         purges = private_purges() if purges is None else purges
         store = _make_store(prepared.config.cache, disk)
         self.disk = disk
@@ -147,6 +151,7 @@ class Worker:
             self.disk.close()
         for connection in list(self.front.connections):
             connection.abort()
+        self._steps.shutdown(wait=False, cancel_futures=True)
         await self._connector.close(self.front.pools)
         await asyncio.sleep(0)
         return drained
@@ -164,8 +169,8 @@ class Worker:
 
     def _perform(self, step: Callable[[], Any], callback: Callable[[Any], None]) -> None:
         """A Wait's step, off the loop; its answer, or the exception that it raised, goes to `callback`."""
-        future = self._loop.run_in_executor(None, step)
-        future.add_done_callback(lambda done: callback(done.exception() or done.result()))
+        future = self._loop.run_in_executor(self._steps, step)
+        future.add_done_callback(partial(_hand_over, callback))
 
     def _tick(self) -> None:
         self._loop.call_later(tick_ms / 1000, self._tick)
@@ -193,6 +198,11 @@ class Worker:
             metrics.set("cache_objects", store.entries)
             metrics.count("cache_evictions", store.evictions - self._evictions)
             self._evictions = store.evictions
+
+
+def _hand_over(callback: Callable[[Any], None], done: asyncio.Future[Any]) -> None:
+    if not done.cancelled():  # at the end of the worker, when its clients are gone
+        callback(done.exception() or done.result())
 
 
 def _make_store(cache: Cache, disk: DiskTier | None) -> MemoryStore | None:

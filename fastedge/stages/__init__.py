@@ -2,10 +2,25 @@
 
 from fastedge._core.condition import Match
 from fastedge._core.pipeline import When
+from fastedge.stages.api_key_auth import ApiKeyAuth
+from fastedge.stages.basic_auth import BasicAuth
 from fastedge.stages.cache_rules import CacheRules
 from fastedge.stages.experiment import Experiment
 from fastedge.stages.geo import GeoGate, GeoRoute
 from fastedge.stages.jwt_auth import JwtAuth
 from fastedge.stages.redirects import Redirects
+from fastedge.stages.signed_url import SignedUrl
 
-__all__ = ["CacheRules", "Experiment", "GeoGate", "GeoRoute", "JwtAuth", "Match", "Redirects", "When"]
+__all__ = [
+    "ApiKeyAuth",
+    "BasicAuth",
+    "CacheRules",
+    "Experiment",
+    "GeoGate",
+    "GeoRoute",
+    "JwtAuth",
+    "Match",
+    "Redirects",
+    "SignedUrl",
+    "When",
+]

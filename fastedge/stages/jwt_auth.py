@@ -87,7 +87,9 @@ class JwtAuth:
         self._cache_tokens = int(options.number("cache_tokens", cache_tokens, 1, token_cache_entries_max))
         self._random_bytes = random_bytes
         if forward_token and any(source.text.startswith("query:") for source in self._sources):
-            raise options.error("forward_token", "a token in the query is never forwarded: it would be in the cache key")
+            raise options.error(
+                "forward_token", "a token in the query is never forwarded: it would be in the cache key"
+            )
 
     def bind(self, snapshot: Snapshot) -> JwtGate:
         """The gate for this snapshot's keys, with an empty table of verified tokens."""
