@@ -34,7 +34,7 @@ def signed_text(
 
 def signed_target(bytes target not None, query):
     """A target with those of its parameters that are signed; None: with all."""
-    return target if query is None else QueryRules(list(query), True, False).normal(target)
+    return target if query is None else _only(query).normal(target)
 
 
 @cython.final
@@ -44,8 +44,8 @@ cdef class SignedUrlGate(Gate):
     ):
         self.checks = dict(checks)
         self.stage = stage
-        self.own = QueryRules(list(PARAMETERS), False, False)
-        self.signed = None if query is None else QueryRules(list(query), True, False)
+        self.own = QueryRules(list(_NAMES), False, False)
+        self.signed = None if query is None else _only(query)
         self.signs_host, self.signs_address, self.signs_method = host, address, method
         self.leeway_s, self.expires_s_max = leeway_s, expires_s_max
         self.admission = Admission(None, ())
@@ -99,6 +99,10 @@ cdef class SignedUrlGate(Gate):
     cdef bytes remaining(self, bytes target):
         target = self.own.normal(target)
         return target if self.signed is None else self.signed.normal(target)
+
+
+cdef QueryRules _only(query):
+    return QueryRules([name.encode() for name in query], True, False)
 
 
 cdef bint _is_once_each(Shown* shown) noexcept:
