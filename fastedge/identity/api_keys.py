@@ -17,7 +17,7 @@ from fastedge.errors import ConfigError
 from fastedge.identity.claims import read_only
 from fastedge.identity.mac import Mac, mac_with
 from fastedge.identity.strict_json import parse_object
-from fastedge.limits import api_key_salt_bytes_min, api_keys_max, credential_name_chars_max
+from fastedge.limits import api_key_bytes_max, api_key_salt_bytes_min, api_keys_max, credential_name_chars_max
 
 KEY_PREFIX = "fastedge_"  # by which scanners find keys that have leaked
 
@@ -75,6 +75,14 @@ class ApiKeys:
 def key_hash(salt: bytes, key: str, pepper: bytes | None = None) -> str:
     """The hash of a key, as a file has it."""
     return base64.urlsafe_b64encode(_hashing(salt, pepper)(key.encode())).rstrip(b"=").decode()
+
+
+def is_key(key: str) -> bool:
+    """Whether a key has one spelling only, wherever a client shows it (RFC 3986 §2.3)."""
+    return 0 < len(key) <= api_key_bytes_max and _UNRESERVED.issuperset(key)
+
+
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
 def _hashing(salt: bytes, pepper: bytes | None) -> Mac:

@@ -106,6 +106,11 @@ def split_credentials(token: bytes) -> tuple[str, bytes] | None:
     return user, password.encode()
 
 
+def token_of(user: str, password: str) -> bytes:
+    """What a client sends behind `Basic`."""
+    return b2a_base64(f"{user}:{password}".encode(), newline=False)
+
+
 def new_hash(password: str, salt: bytes) -> str:
     """The PHC string of a password, by Argon2id. `salt` is 16 random bytes."""
     memory_kib, passes, lanes = _NEW
