@@ -20,7 +20,7 @@ def span(text: str) -> float:
 
 
 def read_secret(what: str, variable: str | None, file: str | None) -> bytes | None:
-    """The bytes of a secret as `secret_env` or `secret_file` of edge.toml would have them; None where neither is given."""
+    """The bytes of a secret as `secret_env` or `secret_file` would have them; None where neither is given."""
     if variable is not None and file is not None:
         raise click.UsageError(f"--{what}-env and --{what}-file exclude each other")
     if variable is not None:

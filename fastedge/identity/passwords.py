@@ -6,7 +6,6 @@ echoes a password or a hash: an error names the line and the user.
 
 import re
 import unicodedata
-from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections import Counter
 from collections.abc import Callable
@@ -97,8 +96,8 @@ def split_credentials(token: bytes) -> tuple[str, bytes] | None:
     """User and password of what follows `Basic` (RFC 7617 §2), in Unicode's composed form (RFC 8265); None where it is
     neither base64 nor UTF-8, has no colon, or has control characters."""
     try:
-        text = a2b_base64(token, strict_mode=True).decode()
-    except (Base64Error, UnicodeDecodeError):
+        text = _decoded(token).decode()
+    except ValueError:
         return None
     user, colon, password = unicodedata.normalize("NFC", text).partition(":")
     if not colon or not is_user(user) or any(unicodedata.category(c) == "Cc" for c in password):
@@ -175,9 +174,17 @@ _KNOWN_AS = {
 
 def _octets(text: str, where: str) -> bytes:
     try:
-        return a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
-    except Base64Error:
+        return _decoded(f"{text}{'=' * (-len(text) % 4)}".encode())
+    except ValueError:
         raise ConfigError(f"{where}: salt and hash are base64 without padding") from None
+
+
+def _decoded(text: bytes) -> bytes:
+    """Bytes that have this spelling in base64, and no other. Raises ValueError."""
+    data = a2b_base64(text)
+    if b2a_base64(data, newline=False) != text:
+        raise ValueError("not canonical")
+    return data
 
 
 def _b64(data: bytes) -> str:
