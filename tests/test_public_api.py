@@ -18,12 +18,15 @@ def test_names_of_the_package() -> None:
         "Response",
         "StageError",
         "When",
+        "sign_url",
     ]
     assert all(hasattr(fastedge, name) for name in fastedge.__all__)
 
 
 def test_names_of_the_stages() -> None:
     assert stages.__all__ == [
+        "ApiKeyAuth",
+        "BasicAuth",
         "CacheRules",
         "Experiment",
         "GeoGate",
@@ -31,6 +34,7 @@ def test_names_of_the_stages() -> None:
         "JwtAuth",
         "Match",
         "Redirects",
+        "SignedUrl",
         "When",
     ]
     assert all(hasattr(stages, name) for name in stages.__all__)
