@@ -215,13 +215,16 @@ def plan_of(engine: Engine, request: Request, client: str) -> Exchange | None:
 
 
 def heard(exchange: Exchange) -> tuple[str | None, str, list[tuple[str, str]], set[str]]:
-    """What stages have a say in: origin, target, fields that they made, and names of the client's that they took away."""
+    """What stages have a say in: origin, target, fields that they made, and names of the client's that they took away.
+
+    What is taken away outside the key is taken from everyone who says it: reserved fields, and a cookie with a token.
+    """
     plan = exchange.ctx.plan
     made: list[tuple[str, str]] = []
     replaced: set[str] = set()
-    for name, value, _ in plan.header_edits:
+    for name, value, keyed in plan.header_edits:
         if value is None:
-            replaced.add(name)
+            replaced |= {name} if keyed else set()
             made = [line for line in made if line[0] != name]
         else:
             made.append((name, value))
