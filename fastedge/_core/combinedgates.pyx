@@ -33,6 +33,9 @@ cdef class AnyGate(Gate):
     cdef int conceal(self, Request request, Context ctx) except -1:
         return _conceal(self.gates, request, ctx)
 
+    def trace(self, Request request not None, Context ctx not None):
+        return _trace(self.gates, request, ctx)
+
 
 @cython.final
 cdef class AllGate(Gate):
@@ -49,6 +52,9 @@ cdef class AllGate(Gate):
 
     cdef int conceal(self, Request request, Context ctx) except -1:
         return _conceal(self.gates, request, ctx)
+
+    def trace(self, Request request not None, Context ctx not None):
+        return _trace(self.gates, request, ctx)
 
     cdef object examine_from(self, Py_ssize_t first, list admissions, Gate lacking, Request request, Context ctx):
         """`lacking` is a gate before `first` whose credential is not there."""
@@ -103,6 +109,7 @@ cdef Admission _together(list admissions):
         all_.names += one.names
         all_.values += one.values
         all_.keyed += one.keyed
+        all_.told += one.told
         all_.private = all_.private or one.private
     all_.claims = MappingProxyType(claims)
     return all_
@@ -112,6 +119,10 @@ cdef int _conceal(list gates, Request request, Context ctx) except -1:
     for gate in gates:
         (<Gate> gate).conceal(request, ctx)
     return 0
+
+
+def _trace(list gates, Request request, Context ctx):
+    return [(f"{gate.stage}: {check}", outcome) for gate in gates for check, outcome in gate.trace(request, ctx)]
 
 
 cdef int _take_reserved(Gate gate, list gates) except -1:
