@@ -22,6 +22,7 @@ SECRET = "benchmark-secret-of-32-bytes-or-more-0123456789"
 RSA_BITS = 2048
 RSA_KEY_ID = "shop-1"
 POOL = 10_000
+TENTH = POOL // 10
 LIFETIME_S = 7 * 24 * 3600
 
 

@@ -17,7 +17,6 @@ POLICIES = ROOT / "benchmarks" / "policies"
 SECRET_VARIABLE = "BENCHMARK_SHOP_KEY"
 TOKEN_VARIABLE = "BENCHMARK_ADMIN_TOKEN"
 ADMIN_TOKEN = "benchmark-admin-token"
-TENTH_OF_TOKENS = tokens.POOL // 10
 MEMORY_MB = 256
 DISK = 'disk_path = "cache"\ndisk_mb = 4096'
 
@@ -101,7 +100,7 @@ FASTEDGE_BULK = Peer("fastedge", _missing, _version, _prepare_bulk)
 FASTEDGE_ANSWER = Peer("fastedge", _missing, _version, partial(_prepare_answer, policy="answer.py"))
 FASTEDGE_CACHED = replace(FASTEDGE_ANSWER, prepare=partial(_prepare_answer, policy="cached.py"))
 FASTEDGE_TENTH = replace(
-    FASTEDGE_ANSWER, prepare=partial(_prepare_answer, policy="answer.py", cache_tokens=TENTH_OF_TOKENS)
+    FASTEDGE_ANSWER, prepare=partial(_prepare_answer, policy="answer.py", cache_tokens=tokens.TENTH)
 )
 FASTEDGE_RS256 = Peer("fastedge", _missing, _version, _prepare_rs256)
 # One is the fewest that it remembers.

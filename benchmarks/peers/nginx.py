@@ -25,7 +25,6 @@ MODULES = ("ndk_http_module.so", "ngx_http_lua_module.so")
 SMALL_PAGES = "sendfile off;"
 LARGE_PAGES = "sendfile on;"
 ALL_TOKENS = 2 * tokens.POOL
-TENTH_OF_TOKENS = tokens.POOL // 10
 _CJSON = ("/usr/lib/*/lua/5.1/cjson.so", "/usr/local/lib/lua/5.1/cjson.so", "/usr/lib/lua/5.1/cjson.so")
 
 
@@ -135,4 +134,4 @@ NGINX_LUA = Peer("nginx-lua", _missing_lua, _version, _prepare_answer, settle=_d
 NGINX_LUA_CACHED = replace(NGINX_LUA, prepare=_prepare_cached)
 NGINX_LUA_CACHE = replace(NGINX_LUA, name="nginx-lua-cache", prepare=partial(_prepare_answer, remembered=ALL_TOKENS))
 NGINX_LUA_CACHE_CACHED = replace(NGINX_LUA_CACHE, prepare=partial(_prepare_cached, remembered=ALL_TOKENS))
-NGINX_LUA_TENTH = replace(NGINX_LUA_CACHE, prepare=partial(_prepare_answer, remembered=TENTH_OF_TOKENS))
+NGINX_LUA_TENTH = replace(NGINX_LUA_CACHE, prepare=partial(_prepare_answer, remembered=tokens.TENTH))
