@@ -25,6 +25,8 @@ def test_names_of_the_package() -> None:
 
 def test_names_of_the_stages() -> None:
     assert stages.__all__ == [
+        "AllOf",
+        "AnyOf",
         "ApiKeyAuth",
         "BasicAuth",
         "CacheRules",
@@ -34,6 +36,7 @@ def test_names_of_the_stages() -> None:
         "JwtAuth",
         "Match",
         "Redirects",
+        "Require",
         "SignedUrl",
         "When",
     ]
