@@ -5,13 +5,14 @@ No key is compared with another: a look-up by a hash that nobody can steer tells
 
 cimport cython
 
-from fastedge._core.credential cimport IN_QUERY, NONE_SHOWN, SEVERAL_SHOWN, CredentialSource, Span, conceal_all, credential
+from fastedge._core.credential cimport IN_QUERY, NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, CredentialSource, Span, conceal_all, credential
 from fastedge._core.gate cimport Admission, Refusal
 from fastedge._core.message cimport Context, Request
 from fastedge.limits import api_key_bytes_max
 
 REASONS = ("several", "too_large", "unknown", "expired")
 
+_PRESENCE = ("no key", "a key")
 cdef Py_ssize_t BYTES_MAX = api_key_bytes_max
 
 
@@ -49,6 +50,21 @@ cdef class ApiKeyGate(Gate):
         return grant[0] if ctx.now < grant[1] else self.refusals["expired"]
 
     cdef int conceal(self, Request request, Context ctx) except -1:
+        cdef Span shown
         if not self.forward_key:
             return conceal_all(self.sources, request, ctx.plan)
-        return ctx.plan.keep_private("private")     # what an origin makes of a key that it sees, nobody knows
+        if credential(self.sources, request, &shown) != NONE_SHOWN:
+            ctx.plan.keep_private("private")    # what an origin makes of a key that it sees, nobody knows
+        return 0
+
+    def trace(self, Request request not None, Context ctx not None):
+        cdef Span shown
+        cdef Admission admission
+        cdef list found = [(source.text, _PRESENCE[source.shown(request) is not None]) for source in self.sources]
+        if credential(self.sources, request, &shown) != ONE_SHOWN:
+            return found
+        grant = self.grants.get(self.hashing(shown.at[:shown.size]))
+        if grant is None:
+            return [*found, ("key", "of nobody (unknown)")]
+        admission, until = grant
+        return [*found, ("key", f"of {admission.claims['sub']}"), ("until", f"{until} (expired)" if ctx.now >= until else f"{until}")]

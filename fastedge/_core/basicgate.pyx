@@ -9,7 +9,7 @@ from cpython.object cimport PyObject
 from functools import partial
 from hashlib import blake2b
 
-from fastedge._core.credential cimport NONE_SHOWN, SEVERAL_SHOWN, Span
+from fastedge._core.credential cimport NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, Span
 from fastedge._core.gate cimport Admission
 from fastedge._core.message cimport Context, Request
 from fastedge._core.pipeline cimport Wait
@@ -86,6 +86,16 @@ cdef class BasicGate(Gate):
 
     cdef int conceal(self, Request request, Context ctx) except -1:
         return 0 if self.forward_password else self.source.conceal(request, ctx.plan)
+
+    def trace(self, Request request not None, Context ctx not None):
+        """Checks the password here and now."""
+        cdef Span shown
+        if self.source.find(request, &shown) != ONE_SHOWN:
+            return [("header", "no password")]
+        pair = self.split(shown.at[:shown.size])
+        if pair is None:
+            return [("header", "cannot be read (malformed)")]
+        return [("header", f"a password of {pair[0]}"), ("password", "fits" if self.knows(*pair) else "does not fit (password)")]
 
 
 @cython.final

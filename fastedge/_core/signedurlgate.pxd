@@ -22,4 +22,5 @@ cdef class SignedUrlGate(Gate):
     cdef dict refusals
 
     cdef str objection(self, Request request, Context ctx, Shown* shown)
+    cdef bytes text(self, Request request, Context ctx, Shown* shown)
     cdef bytes remaining(self, bytes target)

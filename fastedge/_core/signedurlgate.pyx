@@ -68,6 +68,16 @@ cdef class SignedUrlGate(Gate):
             ctx.plan.target_wire = self.remaining(ctx.plan.target_wire)
         return 0
 
+    def trace(self, Request request not None, Context ctx not None):
+        """With what should have been signed, of which nothing is a secret."""
+        cdef Shown shown
+        cdef str objection
+        if not _collect(request, &shown):
+            return [("query", "no signature")]
+        objection = self.objection(request, ctx, &shown)
+        text = self.text(request, ctx, &shown).decode("latin-1").replace("\n", "\\n")
+        return [("signed text", text), ("signature", "holds" if objection is None else f"is no good ({objection})")]
+
     cdef str objection(self, Request request, Context ctx, Shown* shown):
         """Why the URL is no good, what costs least first; None: it is good."""
         cdef Span* key = &shown.parts[KEY]
@@ -88,13 +98,16 @@ cdef class SignedUrlGate(Gate):
             return "too_far"
         if not self.signs_method and request.method_wire != b"GET" and request.method_wire != b"HEAD":
             return "method"
-        text = signed_text(
-            key_id, expires, self.remaining(request.target_wire),
+        return None if check(self.text(request, ctx, shown), signature) is True else "signature"
+
+    cdef bytes text(self, Request request, Context ctx, Shown* shown):
+        return signed_text(
+            shown.parts[KEY].at[:shown.parts[KEY].size], shown.parts[EXPIRES].at[:shown.parts[EXPIRES].size],
+            self.remaining(request.target_wire),
             request.host_wire if self.signs_host else b"",
             format_address(ctx.client_address) if self.signs_address else b"",
             request.method_wire if self.signs_method else b"",
         )
-        return None if check(text, signature) is True else "signature"
 
     cdef bytes remaining(self, bytes target):
         target = self.own.normal(target)

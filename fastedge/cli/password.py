@@ -7,8 +7,8 @@ import click
 
 from fastedge.cli.credentials import read_file, replace_file
 from fastedge.errors import ConfigError
-from fastedge.identity.passwords import Users, new_hash, split_credentials, token_of
-from fastedge.limits import basic_credentials_bytes_max
+from fastedge.identity.passwords import Users, is_user, new_hash, split_credentials, token_of
+from fastedge.limits import basic_credentials_bytes_max, credential_name_chars_max
 
 
 @click.command()
@@ -44,12 +44,12 @@ def _asked(from_stdin: bool) -> str:
 
 
 def _usable(user: str, password: str) -> str:
-    """The password, if a client can send it."""
+    """The password, if a client can send it with that name."""
+    if not is_user(user):
+        raise click.ClickException(f"a name is 1 to {credential_name_chars_max} printable characters without a colon")
     token = token_of(user, password)
-    if not password:
-        raise click.ClickException("an empty password is none")
+    if not password or split_credentials(token) is None:
+        raise click.ClickException("a password is not empty and has no control characters")
     if len(token) > basic_credentials_bytes_max:
         raise click.ClickException(f"name and password are longer than {basic_credentials_bytes_max} bytes in base64")
-    if split_credentials(token) is None:
-        raise click.ClickException("a name is printable and has no colon; a password has no control characters")
     return password

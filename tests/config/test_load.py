@@ -17,7 +17,7 @@ MISMATCHES = [
     ("[serverr]", "serverr: unknown section; did you mean server?"),
     (
         "[x]",
-        "x: unknown section; known: admin, cache, geo, keys, log, origins, policy, server, sites, tables",
+        "x: unknown section; known: admin, cache, credentials, geo, keys, log, origins, policy, server, sites, tables",
     ),
     ("[server]\nworker = 1", "server.worker: unknown key; did you mean workers?"),
     ("[log]\nx = 1", "log.x: unknown key; known: access"),

@@ -44,6 +44,9 @@ tls_server_name = "app.example"
 [keys.shop]
 secret_env = "SHOP_KEY"
 
+[credentials.partners]
+api_keys_file = "partners.json"
+
 [tables.moved]
 file = "/srv/moved.csv"
 
@@ -140,6 +143,7 @@ def test_whole_file_every_key_is_read(sources, tmp_path):
 
 def test_whole_file_holds_every_key_of_the_schema_but_alternatives():
     alternatives = {"secret_file", "public_key_file", "jwks_env", "jwks_file", "jwks_url"}
+    alternatives |= {"api_keys_env", "users_file", "users_env"}
     for section in SECTIONS.values():
         for field in FIELDS[section.type]:
             assert field.name in alternatives or f"\n{field.name} = " in WHOLE

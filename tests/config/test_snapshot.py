@@ -38,6 +38,10 @@ public_key_file = "c"
 jwks_env = "D"
 [keys.e]
 jwks_file = "e"
+[credentials.f]
+api_keys_file = "f"
+[credentials.g]
+users_env = "G"
 [tables.moved]
 file = "t/moved.csv"
 [geo]
@@ -45,8 +49,8 @@ database = "g"
 [origins.x]
 servers = ["http://x"]
 """
-FILES = {"b": b"in b\n", "c": b"in c\n", "e": b"in e", "t/moved.csv": b"rows", "g": b"geo"}
-ENVIRONMENT = {"A": "in a\n", "D": "in d"}
+FILES = {"b": b"in b\n", "c": b"in c\n", "e": b"in e", "f": b"in f", "t/moved.csv": b"rows", "g": b"geo"}
+ENVIRONMENT = {"A": "in a\n", "D": "in d", "G": "in g"}
 
 
 def snapshot_of(sources):
@@ -62,6 +66,7 @@ def test_snapshot_holds_what_the_makers_made(sources):
         "d": ("jwks", "d", b"in d"),
         "e": ("jwks", "e", b"in e"),
     }
+    assert dict(snapshot.credentials) == {"f": ("api_keys", "f", b"in f"), "g": ("users", "g", b"in g")}
     assert dict(snapshot.tables) == {"moved": ("table", "t/moved.csv", b"rows")}
     assert snapshot.origins == frozenset({"x"})
     assert snapshot.geo == ("geo", "g", b"geo")
@@ -91,13 +96,17 @@ def test_secret_file_loses_one_line_end(sources, data, secret):
 def test_snapshot_broken_everywhere_reports_all(sources):
     with pytest.raises(ConfigErrors) as caught:
         snapshot_of(
-            sources(TEXT, FILES | {"b": b"bad", "t/moved.csv": b"bad", "g": b"bad"}, ENVIRONMENT | {"A": "bad"})
+            sources(
+                TEXT, FILES | {"b": b"bad", "f": b"bad", "t/moved.csv": b"bad", "g": b"bad"}, ENVIRONMENT | {"A": "bad"}
+            )
         )
     assert [(problem.key, problem.text) for problem in caught.value.problems] == [
         ("keys.a.secret_env", "a line 1: bad"),
         ("keys.a.secret_env", "a line 2: worse"),
         ("keys.b.secret_file", "b line 1: bad"),
         ("keys.b.secret_file", "b line 2: worse"),
+        ("credentials.f.api_keys_file", "f line 1: bad"),
+        ("credentials.f.api_keys_file", "f line 2: worse"),
         ("tables.moved.file", "t/moved.csv line 1: bad"),
         ("tables.moved.file", "t/moved.csv line 2: worse"),
         ("geo.database", "g line 1: bad"),
