@@ -74,7 +74,9 @@ origin = "main"
 [[sites]]
 hosts = ["[::1]"]
 """
-FILES = dict.fromkeys(("policies/shop.py", "policies/other.py", "ca.pem", "country.mmdb", "moved.csv"), b"x")
+FILES = dict.fromkeys(
+    ("policies/shop.py", "policies/other.py", "partners.json", "ca.pem", "country.mmdb", "moved.csv"), b"x"
+)
 ENVIRONMENT = {"SHOP_KEY": "k" * 32, "FASTEDGE_ADMIN_TOKEN": "t" * 32}
 
 
