@@ -11,7 +11,7 @@ cdef class BasicGate(Gate):
     cdef object split
     cdef object knows
     cdef object admission_of
-    cdef bytes key
+    cdef object keyed                       # a hash that has read its key
     cdef dict checks                        # digest → Check, for those who show the same meanwhile
     cdef double remember_s
     cdef bint forward_password

@@ -18,6 +18,8 @@ cdef class SignedUrlGate(Gate):
     cdef bint signs_method
     cdef double leeway_s
     cdef double expires_s_max
+    cdef bytes seen             # the last target whose signature was looked at,
+    cdef bytes rest             # and what it is without it
     cdef Admission admission
     cdef dict refusals
 

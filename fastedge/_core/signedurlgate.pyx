@@ -64,7 +64,7 @@ cdef class SignedUrlGate(Gate):
     cdef int conceal(self, Request request, Context ctx) except -1:
         """Where a URL is not signed, its parameters are none of this gate's business."""
         cdef Shown shown
-        if _collect(request, &shown):
+        if ctx.plan.target_wire is self.seen or _collect(request, &shown):
             ctx.plan.target_wire = self.remaining(ctx.plan.target_wire)
         return 0
 
@@ -110,8 +110,13 @@ cdef class SignedUrlGate(Gate):
         )
 
     cdef bytes remaining(self, bytes target):
-        target = self.own.normal(target)
-        return target if self.signed is None else self.signed.normal(target)
+        """Remembers the last: a good URL is asked for twice, to be checked and to be concealed."""
+        if target is not self.seen:
+            self.rest = self.own.normal(target)
+            if self.signed is not None:
+                self.rest = self.signed.normal(self.rest)
+            self.seen = target
+        return self.rest
 
 
 cdef QueryRules _only(query):

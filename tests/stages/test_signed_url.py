@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fastedge import CONTINUE, Context, Pipeline, Plan, Request, Response, sign_url
 from fastedge._core.key import cache_key
-from fastedge._core.signedurlgate import REASONS, SignedUrlGate
+from fastedge._core.signedurlgate import PARAMETERS, REASONS, SignedUrlGate
 from fastedge.errors import ConfigError
 from fastedge.identity.keys import KeySet
 from fastedge.stages import SignedUrl
@@ -60,6 +60,7 @@ def test_signed_url_passes_without_its_signature() -> None:
     assert verdict is CONTINUE
     assert ctx.plan.target == "/a?x=1&y=2"
     assert ctx.plan.is_storable and ctx.claims == {}
+    assert gate().hidden_parameters == PARAMETERS
 
 
 def test_all_signed_spellings_of_a_page_share_one_key() -> None:
