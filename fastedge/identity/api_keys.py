@@ -86,8 +86,8 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 
 def _hashing(salt: bytes, pepper: bytes | None) -> Mac:
-    """HMAC-SHA-256 under the salt; with a pepper, under HMAC-SHA-256(pepper, "fastedge api keys 1" and the salt)."""
-    return mac_with(salt if pepper is None else mac_with(pepper)(b"fastedge api keys 1" + salt))
+    """HMAC-SHA-256 under the salt; with a pepper, under HMAC-SHA-256(pepper, "fastedge-api-keys-1" and the salt)."""
+    return mac_with(salt if pepper is None else mac_with(pepper)(b"fastedge-api-keys-1" + salt))
 
 
 # --- the file --------------------------------------------------------------------------------------------------------

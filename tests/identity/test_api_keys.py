@@ -52,7 +52,7 @@ def test_hash_is_hmac_sha256_under_the_salt_or_under_what_pepper_and_salt_give()
     import hmac
 
     assert key_hash(SALT, "k") == b64(hmac.digest(SALT, b"k", "sha256"))
-    peppered = hmac.digest(b"p" * 32, b"fastedge api keys 1" + SALT, "sha256")
+    peppered = hmac.digest(b"p" * 32, b"fastedge-api-keys-1" + SALT, "sha256")
     assert key_hash(SALT, "k", b"p" * 32) == b64(hmac.digest(peppered, b"k", "sha256"))
 
 
