@@ -9,8 +9,9 @@ import unicodedata
 from binascii import a2b_base64, b2a_base64
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from hmac import compare_digest
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
@@ -31,19 +32,20 @@ class _Kdf(Protocol):
     def derive(self, key_material: bytes) -> bytes: ...
 
 
-class PasswordHash(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PasswordHash:
     """`kdf` gives a new key derivation, which is good for one password."""
 
     parameters: str
-    kdf: Callable[[], _Kdf]
-    expected: bytes
+    kdf: Callable[[], _Kdf] = field(repr=False)
+    expected: bytes = field(repr=False)
 
     def fits(self, password: bytes) -> bool:
         return compare_digest(self.kdf().derive(password), self.expected)
 
     def decoy(self) -> "PasswordHash":
         """One that costs the same, and that no password fits."""
-        return self._replace(expected=bytes(len(self.expected)))
+        return replace(self, expected=bytes(len(self.expected)))
 
 
 class Users:
@@ -135,7 +137,7 @@ def _password_hash(phc: str, where: str) -> PasswordHash:
     elif found := _SCRYPT.fullmatch(phc):
         log_n, blocks, lanes = (int(one) for one in found.groups()[:3])
         memory_kib = (blocks << log_n) // 8
-        work_kib = memory_kib * lanes
+        work_kib = memory_kib * lanes * 2  # it is written once and read once
     else:
         raise ConfigError(f"{where}: {_unknown(phc)}; `fastedge password` makes one that is known")
     if memory_kib > password_memory_kib_max or work_kib > password_work_kib_max:
