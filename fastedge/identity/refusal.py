@@ -7,7 +7,7 @@ class TokenRefusal(Enum):
     """The value is the word in the log."""
 
     MISSING = "missing"  # no credentials, or those of another scheme
-    SEVERAL = "several"  # more than one Authorization field
+    SEVERAL = "several"  # more than one Authorization field, or tokens in several places that differ
     TOO_LARGE = "too_large"
     MALFORMED = "malformed"  # not three parts of strict base64url, not JSON objects, a member twice, a wrong type
     CRITICAL = "critical"  # `crit` or `b64`: an extension that has to be understood, and none is (RFC 7515 §4.1.11)
@@ -20,3 +20,5 @@ class TokenRefusal(Enum):
     NOT_YET = "not_yet"  # `nbf` or `iat` lies ahead
     ISSUER = "issuer"
     AUDIENCE = "audience"
+    REVOKED = "revoked"
+    KEYS_UNAVAILABLE = "keys_unavailable"  # none could be fetched, or not for too long: the answer is a 503
