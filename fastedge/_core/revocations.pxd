@@ -1,5 +1,5 @@
 cimport cython
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
 
 cdef struct Digest:             # of a revocable name; 128 bits, keyed, so that nobody can make two names meet
@@ -28,15 +28,16 @@ cdef enum Source:
 
 # Belongs to one name for as long as its area is in use.
 cdef struct Slot:
-    uint64_t low                # 0: nobody's yet; written last
     uint64_t high
+    uint64_t low
     uint64_t spans[2]           # of each source: tokens issued before the upper half (in s) are revoked until the lower
                                 # half; 0: none
 
 
 cdef struct Area:
     Slot* slots
-    uint64_t count
+    uint8_t* tags               # of each slot, a byte of its name; 0: nobody's. A look that finds nothing, as nearly all
+    uint64_t count              # do, ends here, in memory that is small enough to be near
 
 
 cdef struct Record:             # of a name, and what becomes its span; a digest of 0 is everyone's

@@ -1,8 +1,8 @@
 """Revocations: which tokens are no longer good, although nothing is wrong with them. One shared mapping, one process that
 writes, any number that read on each request; nobody waits for anybody.
 
-Two areas of slots, found by linear probing; one is in force. A name's slot is published by its last store and stays
-where it is, so a look in the area in force never misses what was there when it began. To forget, to grow or to take over
+Two areas of slots, found by linear probing; one is in force. A name's slot is published by its tag, which is written
+last, and stays where it is, so a look in the area in force never misses what was there when it began. To forget, to grow or to take over
 another file, what is in force is written into the other area, GENERATION says so in one store, and the first area is
 emptied. A reader takes GENERATION before and after its look: where it has changed, the look counts for nothing.
 A writer that dies leaves whole slots, and an area that nobody looks at.
@@ -14,7 +14,7 @@ cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.math cimport INFINITY
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from hashlib import blake2b
@@ -27,6 +27,8 @@ cdef extern from *:
     """
     static inline uint64_t fastedge_load(const uint64_t* at) { return __atomic_load_n(at, __ATOMIC_ACQUIRE); }
     static inline void fastedge_store(uint64_t* at, uint64_t value) { __atomic_store_n(at, value, __ATOMIC_RELEASE); }
+    static inline uint8_t fastedge_load_byte(const uint8_t* at) { return __atomic_load_n(at, __ATOMIC_ACQUIRE); }
+    static inline void fastedge_store_byte(uint8_t* at, uint8_t value) { __atomic_store_n(at, value, __ATOMIC_RELEASE); }
     static inline void fastedge_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
     static inline uint64_t fastedge_share(uint64_t hash, uint64_t count) {
         return (uint64_t) (((unsigned __int128) hash * count) >> 64);
@@ -35,6 +37,8 @@ cdef extern from *:
     """
     uint64_t fastedge_load(const uint64_t* at) noexcept nogil
     void fastedge_store(uint64_t* at, uint64_t value) noexcept nogil
+    uint8_t fastedge_load_byte(const uint8_t* at) noexcept nogil
+    void fastedge_store_byte(uint8_t* at, uint8_t value) noexcept nogil
     void fastedge_fence() noexcept nogil
     uint64_t fastedge_share(uint64_t hash, uint64_t count) noexcept nogil
     void fastedge_prefetch(const void* at) noexcept nogil
@@ -43,6 +47,7 @@ cdef uint64_t MARK = 0x6b6f766572646566     # "fedrevok"
 cdef uint64_t LAYOUT_NOW = 1                # goes up with each change of the mapping
 cdef uint64_t BLOCK = 1 << 16               # areas begin at pages, however large those are
 cdef uint64_t SLOTS_MIN = 1024
+cdef uint64_t SLOT_SIZE = sizeof(Slot) + sizeof(uint8_t)    # with its tag
 cdef uint64_t ENDLESS = 0xFFFFFFFF          # issued whenever; until for ever
 
 Held = NamedTuple("Held", [("in_force", int), ("in_file", int), ("posted", int)])
@@ -115,7 +120,8 @@ cdef class Revocations:
         while True:
             generation = fastedge_load(&self.head[<int> GENERATION])
             area = self._area(generation)
-            fastedge_prefetch(&area.slots[fastedge_share(who.sub_digest.high, area.count)])
+            fastedge_prefetch(&area.tags[fastedge_share(who.jti_digest.high, area.count)])
+            fastedge_prefetch(&area.tags[fastedge_share(who.sub_digest.high, area.count)])
             found = (
                 _concerns(&self.head[<int> EVERYONE], who.issued_s, now)
                 or _holds(area, who.jti_digest, who.issued_s, now)
@@ -146,8 +152,9 @@ cdef class Revocations:
         cdef char* start = <char*> self.head + BLOCK
         if generation & 1:
             start += _area_bytes(self.head[<int> ENTRIES_MAX])
-        area.slots = <Slot*> start
         area.count = fastedge_load(&self.head[<int> SLOTS + (generation & 1)])
+        area.slots = <Slot*> start
+        area.tags = <uint8_t*> (area.slots + area.count)
         return area
 
     # --- writing ------------------------------------------------------------------------------------------------
@@ -215,7 +222,14 @@ cdef class Revocations:
         return Held(counts[2], counts[<int> IN_FILE], counts[<int> POSTED])
 
     def is_revoked(self, Revocable who not None, double now):
-        return self.revokes(who, now) is True
+        return self.count_revoked([who], now) == 1
+
+    def count_revoked(self, list whos not None, double now):
+        """How many of these are; for tests and benchmarks, as the one above."""
+        cdef Py_ssize_t count = 0, i
+        for i in range(len(whos)):
+            count += self.revokes(<Revocable?> whos[i], now)
+        return count
 
     cdef int _make_room(self, const Record* records, Py_ssize_t count, double now) except -1:
         """So that all of these find a slot, or none of them gets one."""
@@ -244,6 +258,7 @@ cdef class Revocations:
         cdef uint64_t taken = 0, i
         cdef uint64_t everyone = self.head[<int> EVERYONE + <int> IN_FILE] if keep_file else 0
         cdef Area old = self._area(generation), new
+        cdef Slot slot
         for i in range(old.count):
             taken += _survives(&old.slots[i], keep_file, now)
         fastedge_store(
@@ -252,7 +267,10 @@ cdef class Revocations:
         new, taken = self._area(generation + 1), 0
         for i in range(old.count):
             if _survives(&old.slots[i], keep_file, now):
-                taken += _carry(&old.slots[i], new, keep_file, now)
+                slot = old.slots[i]
+                slot.spans[<int> IN_FILE] *= keep_file
+                _take(new, &slot)
+                taken += 1
         for i in range(<uint64_t> count):
             if not _is_in_force(records[i].span, now):
                 continue
@@ -272,7 +290,7 @@ cdef class Revocations:
 
     cdef int _empty(self, uint64_t generation) except -1:
         cdef Area area = self._area(generation)
-        cdef uint64_t size = (area.count * sizeof(Slot) + BLOCK - 1) // BLOCK * BLOCK
+        cdef uint64_t size = (area.count * SLOT_SIZE + BLOCK - 1) // BLOCK * BLOCK
         if self.release is not None:
             try:
                 self.release(<char*> area.slots - <char*> self.head, size)
@@ -289,35 +307,46 @@ cdef class Revocations:
 
 
 cdef uint64_t _slots_for(uint64_t entries) noexcept:
-    """60 bytes for each; more are made when two thirds are in use."""
+    """62 bytes for each entry; more are made when two thirds are in use."""
     return max(SLOTS_MIN, entries * 15 // 8)
 
 
 cdef uint64_t _area_bytes(uint64_t entries_max) noexcept:
-    return (_slots_for(entries_max) * sizeof(Slot) + BLOCK - 1) // BLOCK * BLOCK
+    return (_slots_for(entries_max) * SLOT_SIZE + BLOCK - 1) // BLOCK * BLOCK
 
 
-cdef Slot* _place(Area area, Digest name) noexcept:
-    """The slot of a name, or the free one that would be; NULL where there is neither."""
-    cdef uint64_t low, i = fastedge_share(name.high, area.count)
+cdef uint64_t _place(Area area, Digest name, bint* found) noexcept:
+    """The index of the slot of a name, or else of the free one that it would get."""
+    cdef uint64_t i = fastedge_share(name.high, area.count)
+    cdef uint8_t tag, own = _tag(name)
     cdef Slot* slot
     for _ in range(area.count):
-        slot = &area.slots[i]
-        low = fastedge_load(&slot.low)
-        if low == 0 or (low == name.low and fastedge_load(&slot.high) == name.high):
-            return slot
+        tag = fastedge_load_byte(&area.tags[i])
+        if tag == own:
+            slot = &area.slots[i]
+            if fastedge_load(&slot.high) == name.high and fastedge_load(&slot.low) == name.low:
+                found[0] = True
+                return i
+        elif tag == 0:
+            break
         i += 1
         if i == area.count:
             i = 0
-    return NULL
+    found[0] = False
+    return i
+
+
+cdef uint8_t _tag(Digest name) noexcept:
+    return name.low >> 56 or 1
 
 
 cdef bint _holds(Area area, Digest name, double issued_s, double now) noexcept:
-    cdef Slot* slot
+    cdef bint found
+    cdef uint64_t i
     if name.low == 0:
         return False
-    slot = _place(area, name)
-    return slot is not NULL and _concerns(slot.spans, issued_s, now)
+    i = _place(area, name, &found)
+    return found and _concerns(area.slots[i].spans, issued_s, now)
 
 
 cdef bint _concerns(const uint64_t* spans, double issued_s, double now) noexcept:
@@ -341,39 +370,40 @@ cdef uint64_t _merged(uint64_t old, uint64_t new, double now) noexcept:
 
 cdef uint64_t* _spans(Area area, uint64_t* head, Digest name) noexcept:
     """Those of a name, or everyone's; NULL where there are none."""
-    cdef Slot* slot
+    cdef bint found
+    cdef uint64_t i
     if name.low == 0:
         return &head[<int> EVERYONE]
-    slot = _place(area, name)
-    return NULL if slot is NULL or slot.low == 0 else slot.spans
+    i = _place(area, name, &found)
+    return area.slots[i].spans if found else NULL
 
 
 cdef uint64_t _put(Area area, uint64_t* head, Record record, Source source, double now) noexcept:
     """How many slots it took: 0 or 1."""
     cdef uint64_t* spans = _spans(area, head, record.name)
-    cdef Slot* slot
+    cdef Slot slot
     if spans is not NULL:
         fastedge_store(&spans[<int> source], _merged(spans[<int> source], record.span, now))
         return 0
-    slot = _place(area, record.name)
-    slot.high, slot.spans[<int> source] = record.name.high, record.span
-    fastedge_store(&slot.low, record.name.low)
+    slot.high, slot.low = record.name.high, record.name.low
+    slot.spans[<int> source], slot.spans[1 - <int> source] = record.span, 0
+    _take(area, &slot)
     return 1
+
+
+cdef void _take(Area area, const Slot* slot) noexcept:
+    """Puts it where no slot has its name."""
+    cdef Digest name
+    cdef bint found
+    cdef uint64_t i
+    name.high, name.low = slot.high, slot.low
+    i = _place(area, name, &found)
+    area.slots[i] = slot[0]
+    fastedge_store_byte(&area.tags[i], _tag(name))
 
 
 cdef bint _survives(const Slot* slot, bint keep_file, double now) noexcept:
     return _is_in_force(slot.spans[<int> POSTED], now) or (keep_file and _is_in_force(slot.spans[<int> IN_FILE], now))
-
-
-cdef uint64_t _carry(const Slot* slot, Area area, bint keep_file, double now) noexcept:
-    cdef Digest name
-    cdef Slot* new
-    name.high, name.low = slot.high, slot.low
-    new = _place(area, name)
-    new[0] = slot[0]
-    if not keep_file:
-        new.spans[<int> IN_FILE] = 0
-    return 1
 
 
 cdef void _count(const uint64_t* spans, uint64_t* counts, double now) noexcept:
@@ -386,5 +416,5 @@ cdef void _count(const uint64_t* spans, uint64_t* counts, double now) noexcept:
 cdef uint64_t _taken(Area area) noexcept:
     cdef uint64_t taken = 0, i
     for i in range(area.count):
-        taken += area.slots[i].low != 0
+        taken += area.tags[i] != 0
     return taken
