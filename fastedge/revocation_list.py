@@ -17,7 +17,10 @@ KEY = "revocations.file"
 
 def packed(table: Revocations, revocations: Iterable[Revocation]) -> bytes:
     """The records that `table` takes."""
-    return b"".join(table.record(one.kind.encode(), one.name, one.before_s, one.until_s) for one in revocations)
+    records = bytearray()
+    for one in revocations:
+        records += table.record(one.kind.encode(), one.name, one.before_s, one.until_s)
+    return bytes(records)
 
 
 def read_list(table: Revocations, config: EdgeConfig, sources: Sources) -> bytes:

@@ -45,6 +45,11 @@ cdef struct Record:             # of a name, and what becomes its span; a digest
     uint64_t span
 
 
+cdef struct Counts:
+    uint64_t[2] of              # each source
+    uint64_t in_force
+
+
 @cython.final
 cdef class Revocable:
     """What of a token a revocation can name; shared by all requests that show it."""

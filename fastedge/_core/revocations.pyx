@@ -1,9 +1,9 @@
 """Revocations: which tokens are no longer good, although nothing is wrong with them. One shared mapping, one process that
 writes, any number that read on each request; nobody waits for anybody.
 
-Two areas of slots, found by linear probing; one is in force. A name's slot is published by its tag, which is written
-last, and stays where it is, so a look in the area in force never misses what was there when it began. To forget, to grow or to take over
-another file, what is in force is written into the other area, GENERATION says so in one store, and the first area is
+Two areas of slots, found by linear probing; one is in force. A slot is published by its tag, which is written last, and
+stays where it is, so a look in the area in force never misses what was there when it began. To forget, to grow or to take
+over another file, what is in force is written into the other area, GENERATION says so in one store, and the first area is
 emptied. A reader takes GENERATION before and after its look: where it has changed, the look counts for nothing.
 A writer that dies leaves whole slots, and an area that nobody looks at.
 
@@ -81,6 +81,7 @@ def initialise(buffer, uint64_t entries_max, bytes key not None):
 
 
 @cython.final
+@cython.freelist(256)
 cdef class Revocable:
     def __init__(self, str jti, str sub, double issued_s=-INFINITY):
         self.jti = jti
@@ -211,15 +212,9 @@ cdef class Revocations:
 
     def held(self, double now):
         """What is in force: in all, by the file, by POST."""
-        cdef Area area = self._area(fastedge_load(&self.head[<int> GENERATION]))
-        cdef uint64_t counts[3]
-        cdef uint64_t i
-        memset(counts, 0, sizeof(counts))
-        if fastedge_load(&self.head[<int> ANY]):
-            _count(&self.head[<int> EVERYONE], counts, now)
-            for i in range(area.count):
-                _count(area.slots[i].spans, counts, now)
-        return Held(counts[2], counts[<int> IN_FILE], counts[<int> POSTED])
+        cdef Counts counts = _counts(self._area(self.head[<int> GENERATION]), now)
+        _count(&self.head[<int> EVERYONE], &counts, now)
+        return Held(counts.in_force, counts.of[<int> IN_FILE], counts.of[<int> POSTED])
 
     def is_revoked(self, Revocable who not None, double now):
         return self.count_revoked([who], now) == 1
@@ -240,12 +235,12 @@ cdef class Revocations:
         cdef Py_ssize_t i
         for i in range(count):
             spans = _spans(area, self.head, records[i].name)
-            if _is_in_force(records[i].span, now) and (
+            if records[i].name.low and _is_in_force(records[i].span, now) and (
                 spans is NULL or not (_is_in_force(spans[0], now) or _is_in_force(spans[1], now))
             ):
                 names.add((records[i].name.high, records[i].name.low))
         fresh = len(names)
-        if self.taken + fresh > entries_max and self.held(now).in_force + fresh > entries_max:
+        if self.taken + fresh > entries_max and _counts(area, now).in_force + fresh > entries_max:
             raise RevocationsFull(f"revocations.entries_max: no room for {fresh} more beside those in force; it is {entries_max}")
         if self.taken + fresh > area.count // 3 * 2:
             self._rebuild(NULL, 0, True, fresh, now)
@@ -406,11 +401,21 @@ cdef bint _survives(const Slot* slot, bint keep_file, double now) noexcept:
     return _is_in_force(slot.spans[<int> POSTED], now) or (keep_file and _is_in_force(slot.spans[<int> IN_FILE], now))
 
 
-cdef void _count(const uint64_t* spans, uint64_t* counts, double now) noexcept:
+cdef Counts _counts(Area area, double now) noexcept:
+    """Of names; everyone takes no room."""
+    cdef Counts counts
+    cdef uint64_t i
+    memset(&counts, 0, sizeof(Counts))
+    for i in range(area.count):
+        _count(area.slots[i].spans, &counts, now)
+    return counts
+
+
+cdef void _count(const uint64_t* spans, Counts* counts, double now) noexcept:
     cdef bint in_file = _is_in_force(spans[<int> IN_FILE], now), posted = _is_in_force(spans[<int> POSTED], now)
-    counts[<int> IN_FILE] += in_file
-    counts[<int> POSTED] += posted
-    counts[2] += in_file or posted
+    counts.of[<int> IN_FILE] += in_file
+    counts.of[<int> POSTED] += posted
+    counts.in_force += in_file or posted
 
 
 cdef uint64_t _taken(Area area) noexcept:

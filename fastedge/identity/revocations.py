@@ -4,6 +4,7 @@ What is wrong is named by where it stands, never by the name that it revokes.
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from msgspec import UNSET, Struct, UnsetType
 from fastedge.errors import ConfigError
 from fastedge.limits import revocation_name_bytes_max, revocation_request_items_max, revocations_errors_max
 
+_LINE = re.compile(rb"\S[^\n]*")  # with anything in it
 _SECONDS_MAX = 0xFFFFFFFF  # in 2106; a time in milliseconds is far beyond it
 
 
@@ -33,7 +35,7 @@ class Request(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     restore: tuple[Entry, ...] = ()
 
 
-class Revocation(NamedTuple):
+class Revocation(Struct, frozen=True):
     """`kind` is "jti", "sub" or "everyone". Whole seconds: tokens issued before `before_s` (None: whenever) are revoked
     until `until_s` (None: for ever)."""
 
@@ -96,27 +98,18 @@ def parse_list(name: str, data: bytes) -> Iterator[Revocation]:
     that could not be read."""
     wrong: list[str] = []
     count = 0
-    for number, line in enumerate(_lines(data), 1):
+    for line in _LINE.finditer(data):
         try:
-            if line.strip():
-                yield _revocation(_entry.decode(line), None)
+            yield _revocation(_entry.decode(line[0]), None)
         except ValueError as why:
             count += 1
             if count <= revocations_errors_max:
+                number = data.count(b"\n", 0, line.start()) + 1
                 wrong.append(f"{name}, line {number}: {why}")
     if count > revocations_errors_max:
         wrong.append(f"{name}: and {count - revocations_errors_max} more")
     if wrong:
         raise ConfigError("\n".join(wrong))
-
-
-def _lines(data: bytes) -> Iterator[bytes]:
-    start = 0
-    while start < len(data):
-        end = data.find(b"\n", start)
-        end = len(data) if end < 0 else end
-        yield data[start:end]
-        start = end + 1
 
 
 def _each(
@@ -131,7 +124,8 @@ def _each(
 
 def _revocation(entry: Entry, now_s: float | None) -> Revocation:
     kind, name = _who(entry)
-    before, until = _seconds("issued_before", entry.issued_before), _seconds("expires", entry.expires)
+    before = None if entry.issued_before is UNSET else _seconds("issued_before", entry.issued_before)
+    until = None if entry.expires is UNSET else _seconds("expires", entry.expires)
     if kind == "jti" and before is not None:
         raise ValueError("a jti is revoked whenever it was issued, expected no issued_before")
     if kind != "jti" and before is None:
@@ -164,10 +158,8 @@ def _checked(kind: str, name: str) -> str:
     return name
 
 
-def _seconds(member: str, value: float | UnsetType) -> int | None:
+def _seconds(member: str, value: float) -> int:
     """Rounded up: an `iat` has mostly been rounded down, and what was issued in that second must not slip through."""
-    if value is UNSET:
-        return None
     if not 0 < value < _SECONDS_MAX:
         raise ValueError(f"{member} is no time in seconds since 1970")
     return math.ceil(value)

@@ -188,6 +188,15 @@ def test_full_table_refuses_all_of_a_request_and_drops_nothing():
     assert is_revoked(table, "in the file")
 
 
+def test_everyone_takes_no_room():
+    table = Revocations(mapping(1))
+    table.revoke(everyone(table, 500), NOW)
+    table.revoke(jti(table, "a") + everyone(table, 600), NOW)
+    assert table.held(NOW) == (2, 0, 2)
+    with pytest.raises(RevocationsFull):
+        table.revoke(jti(table, "b"), NOW)
+
+
 def test_full_table_forgets_what_is_over_before_it_refuses():
     table = Revocations(mapping(2_000))
     table.revoke(jti(table, *map(str, range(1_500)), until=1_000_010), NOW)

@@ -13,6 +13,7 @@ from fastedge._core.revocations import Revocable, RevocationsFull
 from fastedge.clock import now
 from fastedge.config import ConfigErrors, Sources, load
 from fastedge.identity.revocations import parse_change
+from fastedge.revocation_list import for_workers
 from fastedge.supervisor.revoking import Revoker
 
 ORIGIN = '[origins.main]\nservers = ["http://127.0.0.1:9"]\n'
@@ -157,3 +158,14 @@ def test_start_is_refused_where_the_journal_does_not_fit(make: Make) -> None:
     change(revoker, revoke=[{"jti": "a"}, {"jti": "b"}])
     with pytest.raises(ConfigErrors, match=r"revocations.journal: revocations.entries_max: no room"):
         make('journal = "journal"\nentries_max = 1')
+
+
+def test_workers_are_not_handed_the_file(make: Make, tmp_path: Path) -> None:
+    make(lines='{"jti":"a"}\n')
+    sources = Sources.read(tmp_path / "edge.toml", {})
+    handed = for_workers(load(sources), sources)
+    assert (handed.files[f"{tmp_path}/revoked.jsonl"], sources.files[f"{tmp_path}/revoked.jsonl"]) == (
+        b"",
+        b'{"jti":"a"}\n',
+    )
+    assert load(Sources.from_bytes(handed.to_bytes())) == load(sources)
