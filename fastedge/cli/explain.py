@@ -96,7 +96,8 @@ def explained(prepared: Prepared, request: Request, client: bytes, now: float) -
         changes = {name: plan[name] for name in plan if plan[name] != last_plan[name]}
         last_plan = plan
         ran.append(hook)
-        step: dict[str, Any] = {"stage": hook.stage, "hook": hook.name, "outcome": _outcome(verdict), "changes": changes}
+        step: dict[str, Any] = {"stage": hook.stage, "hook": hook.name, "outcome": _outcome(verdict)}
+        step["changes"] = changes
         if isinstance(hook.native, Gate):
             step["checks"] = hook.native.trace(request, exchange.ctx)
         steps.append(step)
