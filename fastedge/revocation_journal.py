@@ -43,7 +43,7 @@ class Journal:
         return True
 
     def write_anew(self, revocations: Collection[Revocation]) -> None:
-        """From now on these are what it holds. Raises OSError, and then it holds what it held."""
+        """From now on these are what it holds. Raises OSError, and then it still holds what it held."""
         new = self._path.with_name(f"{self._path.name}.new")
         descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
@@ -52,12 +52,12 @@ class Journal:
                 size += _write(descriptor, change.to_line(), size, sync=False)
             os.fsync(descriptor)
             new.replace(self._path)
-            _sync_directory(self._path.parent)
         except OSError:
             os.close(descriptor)
             raise
         self._close_file()
-        self._descriptor, self._size = descriptor, size
+        self._descriptor, self._size, self._size_max = descriptor, size, -1
+        _sync_directory(self._path.parent)  # until that is done, which of both files a crash leaves is not known
         self._size_max = 2 * size + revocations_journal_bytes_min
 
     def close(self) -> None:

@@ -223,6 +223,24 @@ def test_journal_that_cannot_be_written_anew_is_said_to_fail(desk: Desk, monkeyp
     assert list(desk.open()) == [A, C]
 
 
+def test_new_journal_is_believed_only_when_its_directory_is_on_the_disk(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revocation_journal, "revocations_journal_bytes_min", 10)
+    desk.open()
+    desk.append((A,))
+
+    def fails(directory: Path) -> None:
+        raise OSError("no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(revocation_journal, "_sync_directory", fails)
+        assert not desk.append((B,))
+        assert not desk.append((B,))
+    assert desk.append((C,))
+    assert list(desk.open()) == [A, C]
+
+
 KILLED = """
 import sys
 from pathlib import Path
