@@ -65,6 +65,7 @@ cdef class Revocable:
 cdef class Revocations:
     cdef Py_buffer view
     cdef uint64_t* head
+    cdef Slot* areas[2]
     cdef bytes key
     cdef uint64_t taken         # slots in use of the area in force; the writer's
     cdef public object release  # release(offset, size) empties a part of the mapping; None: zeros are written

@@ -101,6 +101,8 @@ cdef class Revocations:
             or self.view.len != mapping_bytes(self.head[<int> ENTRIES_MAX])
         ):
             raise ValueError("this is no mapping of revocations, or one of another version of fastedge")
+        self.areas[0] = <Slot*> (<char*> self.view.buf + BLOCK)
+        self.areas[1] = <Slot*> (<char*> self.areas[0] + _area_bytes(self.head[<int> ENTRIES_MAX]))
         self.key = PyBytes_FromStringAndSize(<char*> &self.head[<int> KEY], 32)
         if not self.view.readonly:
             self.taken = _taken(self._area(self.head[<int> GENERATION]))
@@ -150,11 +152,8 @@ cdef class Revocations:
 
     cdef Area _area(self, uint64_t generation) noexcept:
         cdef Area area
-        cdef char* start = <char*> self.head + BLOCK
-        if generation & 1:
-            start += _area_bytes(self.head[<int> ENTRIES_MAX])
         area.count = fastedge_load(&self.head[<int> SLOTS + (generation & 1)])
-        area.slots = <Slot*> start
+        area.slots = self.areas[generation & 1]
         area.tags = <uint8_t*> (area.slots + area.count)
         return area
 
