@@ -217,6 +217,33 @@ class Credentials(Struct, frozen=True, kw_only=True):
     )
 
 
+class Revocations(Struct, frozen=True, kw_only=True):
+    """Tokens that are no longer good before their time is over; more of them come by `POST /v1/revocations`."""
+
+    file: Annotated[
+        FilePath | None,
+        Meta(
+            description="Revocations, a JSON object a line. What is no longer there after a reload is revoked no more."
+        ),
+    ] = None
+    journal: Annotated[
+        FilePath | None,
+        Meta(
+            description="Where those that were POSTed are kept over a restart. Left out: they end with the supervisor.",
+            extra=_RESTART,
+        ),
+    ] = None
+    entries_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=limits.revocations_asked_max,
+            description="Revocations in force on the host, 64 bytes of memory each.",
+            extra=_RESTART,
+        ),
+    ] = limits.revocations_entries_max
+
+
 class Table(Struct, frozen=True, kw_only=True):
     """A table that a stage names."""
 
@@ -309,6 +336,7 @@ class EdgeConfig(Struct, frozen=True, kw_only=True):
     origins: Mapping[str, Origin] = MappingProxyType({})
     keys: Mapping[str, Key] = MappingProxyType({})
     credentials: Mapping[str, Credentials] = MappingProxyType({})
+    revocations: Revocations = Revocations()
     tables: Mapping[str, Table] = MappingProxyType({})
     cache: Cache = Cache()
     geo: Geo = Geo()
@@ -346,6 +374,7 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         "origins": Section(Origin, Shape.NAMED, limits.origins_max),
         "keys": Section(Key, Shape.NAMED, limits.keys_max),
         "credentials": Section(Credentials, Shape.NAMED, limits.credentials_max),
+        "revocations": Section(Revocations),
         "tables": Section(Table, Shape.NAMED, limits.tables_max),
         "cache": Section(Cache),
         "geo": Section(Geo),
