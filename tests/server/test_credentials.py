@@ -5,7 +5,7 @@ import json
 import time
 
 import pytest
-from exchange.cached import answer, cache_status, get
+from exchange.cached import answer, cache_status, get, until_read
 
 from fastedge import sign_url
 from fastedge.identity.api_keys import key_hash
@@ -121,7 +121,7 @@ def test_others_are_answered_while_passwords_are_checked_and_too_many_are_told_t
         guarded.client().send("GET /in/x HTTP/1.1", "host: a.example", basic("ann", str(number)))
         for number in range(step_threads + password_queue_max)
     ]
-    guarded.edge.until(lambda: sum(one.started_us > 0 for one in guarded.edge.worker.front.connections) == len(waiting))
+    until_read(guarded, len(waiting))
     assert get(guarded.client(), target="/elsewhere").status == 200
     busy = get(guarded.client(), basic("ann", "one more"), target="/in/x")
     assert (busy.status, busy.get("retry-after")) == (503, "1")
@@ -157,3 +157,26 @@ def test_any_of_them_lets_in(guarded):
     assert refused.status == 401 and len(refused.all("www-authenticate")) == 2
     assert [message.target for message in seen] == ["/a", "/b", "/c"]
     assert not any(message.get("authorization") or message.get("x-api-key") for message in seen)
+
+
+SLEEPS = """
+import time
+from fastedge import Pipeline
+from fastedge.identity.passwords import Users
+from fastedge.stages import BasicAuth
+
+Users.knows = lambda self, user, password: time.sleep(0.3) is None
+pipeline = Pipeline(BasicAuth(credentials="team"))
+"""
+
+
+def test_worker_that_ends_while_passwords_are_checked_ends_in_silence(guarded, monkeypatch, caplog):
+    monkeypatch.setattr("fastedge.identity.passwords.Users.knows", None)
+    guarded.policy = SLEEPS
+    serve(guarded)
+    clients = [guarded.client().send("GET / HTTP/1.1", "host: a.example", basic("ann", str(i))) for i in range(6)]
+    until_read(guarded, len(clients))
+    edge, guarded._edge = guarded.edge, None
+    edge.stop()  # which says what the loop complained of
+    time.sleep(0.4)
+    assert caplog.records == []
