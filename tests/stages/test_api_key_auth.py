@@ -186,3 +186,13 @@ def test_claim_too_long_for_a_field_is_an_error_before_the_first_request() -> No
 
 def test_options_are_keyword_only() -> None:
     assert all(p.kind is p.KEYWORD_ONLY for p in inspect.signature(ApiKeyAuth).parameters.values())
+
+
+def test_trace_tells_whose_key_it_is_and_no_key() -> None:
+    def trace(*keys: str) -> list[tuple[str, str]]:
+        return gate().trace(Request("GET", "/", [("x-api-key", key) for key in keys]), Context(now=NOW))
+
+    assert trace() == [("header:x-api-key", "no key")]
+    assert trace("x") == [("header:x-api-key", "a key"), ("key", "of nobody (unknown)")]
+    assert trace(KEY)[1:] == [("key", "of acme"), ("until", "inf")]
+    assert trace(OLD)[1:] == [("key", "of acme"), ("until", "1800000000.0 (expired)")]

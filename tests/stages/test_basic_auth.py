@@ -225,3 +225,13 @@ def test_documented_reasons_are_those_that_there_are() -> None:
 def test_options_that_cannot_be_used(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         gate(**options)
+
+
+def test_trace_tells_whether_the_password_fits() -> None:
+    def trace(*authorization: str) -> list[tuple[str, str]]:
+        return gate().trace(Request("GET", "/", [("authorization", one) for one in authorization]), Context(now=NOW))
+
+    assert trace() == [("header", "no password")]
+    assert trace("Basic x") == [("header", "cannot be read (malformed)")]
+    assert trace(basic("ann", "a secret")) == [("header", "a password of ann"), ("password", "fits")]
+    assert trace(basic("ann", "guess")) == [("header", "a password of ann"), ("password", "does not fit (password)")]

@@ -150,6 +150,19 @@ def test_another_stage_that_has_edited_the_target_keeps_its_say() -> None:
     assert ctx.plan.target == "/b/a?x=1&y=2"
 
 
+def test_trace_shows_what_should_have_been_signed() -> None:
+    def trace(target: str) -> list[tuple[str, str]]:
+        return gate().trace(Request("GET", target, host="shop.example"), Context(now=NOW))
+
+    assert trace("/a") == [("query", "no signature")]
+    text = r"fastedge-url-1\n2026-12\n1800000060\n/a?x=1&y=2\nshop.example\n\n"
+    assert trace(sign()) == [("signed text", text), ("signature", "holds")]
+    assert trace(sign() + "&z=3") == [
+        ("signed text", text.replace("y=2", "y=2&z=3")),
+        ("signature", "is no good (signature)"),
+    ]
+
+
 # --- properties ------------------------------------------------------------------------------------------------------
 
 PATHS = st.from_regex(r"/[a-z0-9%/._~-]{0,12}", fullmatch=True).filter(
