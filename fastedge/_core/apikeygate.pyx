@@ -5,7 +5,9 @@ No key is compared with another: a look-up by a hash that nobody can steer tells
 
 cimport cython
 
-from fastedge._core.credential cimport IN_QUERY, NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, CredentialSource, Span, conceal_all, credential
+from fastedge._core.credential cimport (
+    IN_QUERY, NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, CredentialSource, Span, conceal_all, credential,
+)
 from fastedge._core.gate cimport Admission, Refusal
 from fastedge._core.message cimport Context, Request
 from fastedge.limits import api_key_bytes_max
@@ -67,4 +69,5 @@ cdef class ApiKeyGate(Gate):
         if grant is None:
             return [*found, ("key", "of nobody (unknown)")]
         admission, until = grant
-        return [*found, ("key", f"of {admission.claims['sub']}"), ("until", f"{until} (expired)" if ctx.now >= until else f"{until}")]
+        found.append(("key", f"of {admission.claims['sub']}"))
+        return [*found, ("until", f"{until} (expired)" if ctx.now >= until else f"{until}")]

@@ -32,6 +32,8 @@ def sign_url(
         raise ValueError(f"a secret has at least {secret_bytes_min} bytes, this one has {len(key)}")
     if not is_key_id(key_id):
         raise ValueError(f"a key id is 1 to {signed_url_key_id_chars_max} letters, digits, '-', '_' and '.'")
+    if not 0 <= expires < 10**12:
+        raise ValueError(f"an expiry is Unix seconds, not {expires}")
     moment = str(int(expires))
     text = signed_text(
         key_id.encode(),

@@ -76,6 +76,8 @@ def test_helper_is_public():
         ("https://a.example/" + "a" * 9000, {}, "a target has at most 8192 bytes"),
         ("https://a.example/a", {"secret": b"short"}, "a secret has at least 32 bytes, this one has 5"),
         ("https://a.example/a", {"key_id": "a&b"}, "a key id is 1 to 64 letters"),
+        ("https://a.example/a", {"expires": float("inf")}, "an expiry is Unix seconds, not inf"),
+        ("https://a.example/a", {"expires": -1}, "an expiry is Unix seconds, not -1"),
         ("https://a.example/a", {"address": "localhost"}, "not an IP address"),
     ],
 )
