@@ -5,7 +5,16 @@ import os
 import pytest
 
 from fastedge.config import Sources
-from fastedge.handover import SealedSources, SharedMetrics, SharedPurges, map_purges, private_purges, read_sources
+from fastedge.handover import (
+    SealedSources,
+    SharedMetrics,
+    SharedPurges,
+    map_purges,
+    private_purges,
+    read_keys,
+    read_sources,
+    seal_keys,
+)
 
 SOURCES = Sources("edge.toml", "/etc/edge", b"[server]\n", ("a=1",), {"/x": b"\0" * 100_000}, {"KEY": b"s"}, {})
 
@@ -27,6 +36,15 @@ def test_nobody_can_change_sealed_sources() -> None:
             os.ftruncate(sealed.descriptor, 0)
     finally:
         sealed.close()
+
+
+def test_fetched_keys_are_read_as_they_were_sealed() -> None:
+    for sets in ({}, {"5ce": b'{"keys": []}', "d1f": b"\0" * 100_000}):
+        descriptor = seal_keys(sets)
+        assert [read_keys(descriptor) for _ in range(2)] == [sets, sets]
+        with pytest.raises(PermissionError):
+            os.pwrite(descriptor, b"x", 0)
+        os.close(descriptor)
 
 
 def test_descriptors_are_not_inherited_by_chance() -> None:

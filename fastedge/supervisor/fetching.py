@@ -21,6 +21,7 @@ from fastedge.identity.strict_json import parse_object
 from fastedge.limits import header_bytes_max, informational_max, key_file_bytes_max
 
 _FRAMINGS = ("none", "length", "chunked", "close")  # as ResponseReader numbers them
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _READ_BYTES = 64 * 1024
 
 
@@ -165,7 +166,7 @@ async def _content(reader: asyncio.StreamReader, response: ResponseReader) -> by
 
 
 def _refused(status: int) -> str:
-    return f"status {status}, a redirect, which is not followed" if 300 <= status < 400 else f"status {status}"
+    return f"status {status}{', a redirect, which is not followed' if status in _REDIRECTS else ''}"
 
 
 def _reason(error: OSError | UnicodeError) -> str:

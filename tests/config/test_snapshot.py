@@ -3,6 +3,7 @@
 import pytest
 
 from fastedge.config import ConfigErrors, load
+from fastedge.config.keysources import KeySource, key_sources
 from fastedge.config.snapshot import Makers, make_snapshot
 from fastedge.errors import ConfigError
 
@@ -20,6 +21,7 @@ MAKERS = Makers(
     secret=maker("secret"),
     public_key=maker("public_key"),
     jwks=maker("jwks"),
+    fetched=lambda source: source,
     table=maker("table"),
     geo=maker("geo"),
     shipped_geo=lambda: "shipped",
@@ -36,6 +38,12 @@ public_key_file = "c"
 jwks_env = "D"
 [keys.e]
 jwks_file = "e"
+[keys.f]
+jwks_url = "https://id.example/jwks"
+tls_ca_file = "ca.pem"
+[keys.g]
+openid_issuer = "http://127.0.0.1/"
+plain_http = true
 [tables.moved]
 file = "t/moved.csv"
 [geo]
@@ -43,7 +51,7 @@ database = "g"
 [origins.x]
 servers = ["http://x"]
 """
-FILES = {"b": b"in b\n", "c": b"in c\n", "e": b"in e", "t/moved.csv": b"rows", "g": b"geo"}
+FILES = {"ca.pem": b"in ca", "b": b"in b\n", "c": b"in c\n", "e": b"in e", "t/moved.csv": b"rows", "g": b"geo"}
 ENVIRONMENT = {"A": "in a\n", "D": "in d"}
 
 
@@ -59,11 +67,29 @@ def test_snapshot_holds_what_the_makers_made(sources):
         "c": ("public_key", "c", b"in c\n"),
         "d": ("jwks", "d", b"in d"),
         "e": ("jwks", "e", b"in e"),
+        "f": KeySource("f", "https://id.example/jwks", False, False, b"in ca"),
+        "g": KeySource("g", "http://127.0.0.1/", True, True, None),
     }
     assert dict(snapshot.tables) == {"moved": ("table", "t/moved.csv", b"rows")}
     assert snapshot.origins == frozenset({"x"})
     assert snapshot.geo == ("geo", "g", b"geo")
-    assert repr(snapshot) == "<Snapshot: 5 keys, 1 tables, 1 origins>"
+    assert repr(snapshot) == "<Snapshot: 7 keys, 1 tables, 1 origins>"
+
+
+def test_source_is_another_one_where_other_keys_could_come_from_it(sources):
+    def id_of(**changes):
+        return KeySource(
+            **(
+                {"name": "f", "url": "https://a/", "is_issuer": False, "plain_http": False, "authorities": None}
+                | changes
+            )
+        ).id
+
+    others = [{"name": "g"}, {"url": "https://a"}, {"is_issuer": True}, {"plain_http": True}, {"authorities": b""}]
+    assert len({id_of(), *(id_of(**one) for one in others)}) == 6
+    assert id_of() == id_of()
+    read = sources(TEXT, FILES, ENVIRONMENT)
+    assert [source.name for source in key_sources(load(read), read)] == ["f", "g"]
 
 
 def test_snapshot_is_immutable(sources):
