@@ -154,6 +154,7 @@ token_leeway_s_max = 600
 token_claim_field_bytes_max = 4 * 1024  # a claim as a field towards the origin
 token_cache_entries_max = 1_000_000  # for each bound JwtAuth of a worker
 token_cache_mb_max = 64  # tokens and their claims, for each bound JwtAuth of a worker
+require_values_max = 1024  # in one rule about a claim
 token_cache_sweep_max = 256  # entries that one insertion looks at before it gives up being fair
 secret_bytes_min = 32  # HS256: as long as its hash (RFC 7518 §3.2)
 rsa_key_bits_min = 2048  # RFC 7518 §3.3

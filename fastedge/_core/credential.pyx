@@ -37,7 +37,7 @@ cdef class CredentialSource:
         elif kind == "cookie" and is_cookie_name(self.name):
             self.place, self.field = IN_COOKIE, _COOKIE
         elif kind == "query" and name and not set(name) & set("*&=#"):
-            self.place, self.without = IN_QUERY, QueryRules([name], False, False)
+            self.place, self.without = IN_QUERY, QueryRules([self.name], False, False)
         else:
             raise ValueError(f'"header", "header:NAME", "cookie:NAME" or "query:NAME" is expected, not {text!r}')
 
