@@ -74,9 +74,10 @@ class KeyDesk:
 
     def looked(self, id: str, pause_ms: int) -> None:
         """Newer keys are there by now, or there are none; nobody need ask again before the pause is over."""
-        place = self._place(id)
-        place.quiet_us = monotonic() + pause_ms * 1000
-        place.looked.set()
+        place = self._places.get(id)
+        if place is not None:
+            place.quiet_us = monotonic() + pause_ms * 1000
+            place.looked.set()
 
     # --- unknown keys -------------------------------------------------------------------------------------------
 

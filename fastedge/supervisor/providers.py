@@ -118,10 +118,14 @@ class Providers:
         return problems
 
     def adopt(self) -> None:
-        """The configuration that was proposed serves: sources that it has not end, others go on as they are."""
+        """The configuration that was proposed serves: sources that it has not end, others go on as they are. Who is down
+        is asked again at once: the operator may have mended it."""
         providers = self._providers | self._proposed
         for source, options in self._wanted.items():
-            providers[source.id].schedule.options = options
+            schedule = providers[source.id].schedule
+            schedule.options = options
+            if schedule.failures:
+                schedule.due_s = self._now_s()
         kept = {source.id for source in self._wanted}
         for id, provider in self._providers.items():
             if id not in kept and provider.task is not None:

@@ -292,6 +292,17 @@ def test_reload_with_a_new_source_that_is_down_is_refused_and_forgotten(run):
     run(life)
 
 
+def test_reload_asks_at_once_who_was_down(run):
+    async def life(stand):
+        stand.data = ONE
+        assert await stand.providers.propose({SHOP: KEY}, "edge.toml") == ()
+        stand.providers.adopt()
+        await stand.pass_time(0)
+        assert stand.providers.sets() == {SHOP.id: ONE}
+
+    run(life, data=None)
+
+
 def test_rejected_reload_leaves_nothing(run):
     async def life(stand):
         await stand.providers.propose({OTHER: KEY}, "edge.toml")
