@@ -178,6 +178,16 @@ def test_providers_that_are_down_at_the_start_are_a_warning_and_a_503(
     assert metric(edge, "fastedge_keys_unavailable") == 2
 
 
+def test_edge_that_waits_for_its_first_keys_can_be_stopped(run_edge: Run, provider: Provider) -> None:
+    provider.answer = hangs
+    edge = run_edge(policy=POLICY, more=section(provider), wait=False)
+    wait_until(lambda: provider.asked, "the keys are fetched")
+    began = time.monotonic()
+    edge.signal(signal.SIGTERM)
+    assert edge.process.wait(SECONDS_MAX) == 0
+    assert time.monotonic() - began < 3
+
+
 def test_last_good_keys_are_kept_then_gone(run_edge: Run, provider: Provider, one: SigningKey) -> None:
     provider.fields = {}
     edge = run_edge(policy=POLICY, more=section(provider, "refresh_s = 1\nkeep_s = 3"))

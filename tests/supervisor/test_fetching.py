@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 import trustme
 import uvloop
+from hypothesis import given
+from hypothesis import strategies as st
 from provider import Provider, dies, drips, hangs, raw, says
 
 from fastedge.config.keysources import KeySource
+from fastedge.errors import WireError
 from fastedge.limits import key_file_bytes_max
-from fastedge.supervisor.fetching import Fetched, FetchFailed, fetch_keys
+from fastedge.supervisor.fetching import Fetched, FetchFailed, _response, fetch_keys
 
 
 def fetch(url: str, *, timeout_ms: int = 5_000, before: Fetched | None = None, **options: Any) -> Fetched:
@@ -107,6 +110,27 @@ def test_chunked_and_closed_bodies_are_read(provider):
 def test_answer_that_is_none_has_its_reason(provider, answer, reason):
     provider.answer = answer
     assert refused(provider.url) == reason
+
+
+HEAD = st.sampled_from(
+    [b"HTTP/1.1 200 OK\r\n", b"Transfer-Encoding: chunked\r\n", b"Content-Length: 5\r\n", b"\r\n", b"5\r\n"]
+)
+
+
+@given(st.lists(HEAD | st.binary(max_size=20), max_size=12).map(b"".join))
+def test_any_bytes_are_an_answer_or_a_failure(data):
+    async def read():
+        reader = asyncio.StreamReader()
+        reader.feed_data(data)
+        reader.feed_eof()
+        return await _response(reader)
+
+    try:
+        status, _, content = asyncio.run(read())
+    except (asyncio.IncompleteReadError, WireError, FetchFailed):
+        return
+    assert 100 <= status <= 599
+    assert len(content) <= len(data)
 
 
 @pytest.mark.parametrize("answer", [hangs, drips])
