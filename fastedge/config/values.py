@@ -118,6 +118,11 @@ class WebUrl(Struct, frozen=True):
             return self.host == "localhost"
 
 
+def may_be_fetched(url: WebUrl, *, plain_http: bool) -> bool:
+    """Whether keys may come from there: by https, or where nobody is between, or where that does not matter."""
+    return url.scheme == "https" or url.is_loopback or plain_http
+
+
 def parse_name(value: object, base: str) -> Name:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ValueError(f"a name of 1 to {config_name_chars_max} letters, digits, - and _")
@@ -183,11 +188,6 @@ def parse_log_target(value: object, base: str) -> LogTarget:
         return LogTarget(parse_path(value, base))
     except ValueError:
         raise ValueError('"stdout", "off", or a path') from None
-
-
-def may_be_fetched(url: WebUrl, *, plain_http: bool) -> bool:
-    """Whether keys may come from there: by https, or where nobody is between, or where that does not matter."""
-    return url.scheme == "https" or url.is_loopback or plain_http
 
 
 def parse_unkeyed(value: object, base: str) -> Unkeyed:
