@@ -118,8 +118,8 @@ class Providers:
         return problems
 
     def adopt(self) -> None:
-        """The configuration that was proposed serves: sources that it has not end, others go on as they are. Who is down
-        is asked again at once: the operator may have mended it."""
+        """The configuration that was proposed serves: sources that it has not end, others go on as they are. Who is
+        down is asked again at once: the operator may have mended it."""
         providers = self._providers | self._proposed
         for source, options in self._wanted.items():
             schedule = providers[source.id].schedule
