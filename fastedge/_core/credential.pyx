@@ -75,6 +75,11 @@ cdef class CredentialSource:
         return 0
 
 
+def conceal(CredentialSource source not None, Request request not None, Plan plan not None):
+    """For tests and tools."""
+    source.conceal(request, plan)
+
+
 cdef Shown credential(list sources, Request request, Span* found) except *:
     cdef Shown shown, all_shown = NONE_SHOWN
     cdef Span other
