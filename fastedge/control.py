@@ -31,6 +31,7 @@ class Start(Struct, frozen=True):
     metrics: int
     purges: int
     keys: int  # what was fetched of the keys that are
+    revocations: int
     disk: int | None  # the shared index of the disk tier
     purge_file: int | None  # None: there is no disk tier, or no file could be made
     listeners: tuple[int, ...]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from fastedge.assembly import not_fetched
 from fastedge.config import Sources
 from fastedge.handover import SealedSources
 from fastedge.preparation import Preparation
@@ -44,7 +43,7 @@ def prepare(descriptor: int, after_s: float | None = None) -> Preparation:
 
     async def run() -> Preparation:
         done: asyncio.Future[Preparation] = asyncio.get_running_loop().create_future()
-        preparation = Preparation(asyncio.get_running_loop(), GENERATION, descriptor, done.set_result, not_fetched)
+        preparation = Preparation(asyncio.get_running_loop(), GENERATION, descriptor, done.set_result)
         if after_s is None:
             return await asyncio.wait_for(done, 5)
         await asyncio.sleep(after_s)

@@ -97,6 +97,8 @@ def _references(config: EdgeConfig, sites: Mapping[int, Site]) -> Iterator[Refer
         if keys.tls_ca_file:
             key = dotted(dotted("keys", name), "tls_ca_file")
             yield Reference(key, keys.tls_ca_file, limits.certificates_bytes_max)
+    if config.revocations.file:
+        yield Reference("revocations.file", config.revocations.file, limits.revocations_bytes_max)
     for name, table in config.tables.items():
         yield Reference(dotted(dotted("tables", name), "file"), table.file, limits.table_bytes_max)
     if config.geo.database:

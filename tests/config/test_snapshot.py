@@ -25,6 +25,7 @@ MAKERS = Makers(
     table=maker("table"),
     geo=maker("geo"),
     shipped_geo=lambda: "shipped",
+    revocations=lambda name, data, entries_max: (*maker("revocations")(name, data), entries_max),
 )
 
 TEXT = """
@@ -90,6 +91,16 @@ def test_source_is_another_one_where_other_keys_could_come_from_it(sources):
     assert id_of() == id_of()
     read = sources(TEXT, FILES, ENVIRONMENT)
     assert [source.name for source in key_sources(load(read), read)] == ["f", "g"]
+
+
+def test_snapshot_has_the_revocations_of_its_file_or_the_table_that_it_is_given(sources):
+    text = "[revocations]\nfile = 'r/revoked.jsonl'\nentries_max = 7"
+    read = sources(text, {"r/revoked.jsonl": b"lines"})
+    assert snapshot_of(read).revocations == ("revocations", "r/revoked.jsonl", b"lines", 7)
+    assert make_snapshot(load(read), read, MAKERS, "the host's").revocations == "the host's"
+    assert snapshot_of(sources("")).revocations is None
+    with pytest.raises(ConfigErrors, match=r"edge.toml: revocations.file: r/revoked.jsonl line 1: bad"):
+        snapshot_of(sources(text, {"r/revoked.jsonl": b"bad"}))
 
 
 def test_snapshot_is_immutable(sources):
