@@ -187,6 +187,22 @@ signed_url_parameters_max = 64  # that one SignedUrl names
 signed_url_expires_s_max = 7 * 86_400  # how far ahead an expiry may lie, unless the stage says otherwise
 signed_url_expires_asked_s_max = 10 * 365 * 86_400
 
+# --- keys that are fetched (supervisor, keydesk) ---------------------------------------------------------------------
+url_chars_max = 2048  # of a provider's address
+keys_refresh_s = 600  # the lifetime of a set whose response names none
+keys_lifetime_s_min = 60  # a shorter lifetime that a response names is taken for this one
+keys_lifetime_s_max = 86_400
+keys_keep_s = 86_400  # from the last good fetch, while the provider is down
+keys_keep_s_max = 30 * 86_400
+keys_timeout_ms = 5_000  # one fetch: discovery, connecting, TLS, head and body
+keys_timeout_ms_max = 60_000
+keys_retry_s_min = 5  # after a failed fetch; then doubled
+keys_retry_s_max = 300
+keys_early_s = 30  # between two fetches that an unknown `kid` asks for, for each name over the whole host
+keys_start_timeout_ms = 5_000  # for the first fetch of all names, before the workers start
+keys_wait_ms = 2_000  # how long a request with an unknown `kid` waits
+keys_waiters_max = 1_024  # such requests, for each name and worker; more are answered at once
+
 # --- revocations (RFC 7519 §4.1.7) -----------------------------------------------------------------------------------
 revocations_entries_max = 1_000_000  # in force on a host; 64 bytes each
 revocations_asked_max = 16_000_000

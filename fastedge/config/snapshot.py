@@ -4,11 +4,13 @@ Immutable; a reload makes a new one beside the traffic. How bytes become a key s
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
 
+from fastedge.config.keysources import KeySource, key_source
 from fastedge.config.problems import ConfigErrors, Problem
 from fastedge.config.schema import EdgeConfig, Key
 from fastedge.config.sections import dotted
@@ -19,12 +21,13 @@ Maker = Callable[[str, bytes], Any]  # of a name for messages and the bytes; rai
 
 
 class Makers(Struct, frozen=True):
-    """Who makes what: key sets of a shared secret, a PEM file and a JWK Set, API keys, users, a redirect table, a geo
-    table, and revocations (at most so many)."""
+    """Who makes what: key sets of a shared secret, a PEM file and a JWK Set, the place of a set that is fetched, API keys,
+    users, a redirect table, a geo table, and revocations (at most so many)."""
 
     secret: Maker
     public_key: Maker
     jwks: Maker
+    fetched: Callable[[KeySource], Any]
     api_keys: Maker
     users: Maker
     table: Maker
@@ -80,11 +83,15 @@ def _made(problems: list[Problem], sources: Sources, jobs: Iterator[_Job]) -> Ma
 
 def _keys(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:
     for name, key in config.keys.items():
-        source, maker, data = _key_source(key, sources, makers)
-        yield name, dotted(dotted("keys", name), source), _job(maker, name, data)
+        path = dotted("keys", name)
+        if key.url is not None:
+            yield name, path, partial(makers.fetched, key_source(name, key, sources))
+        else:
+            field, maker, data = _key_bytes(key, sources, makers)
+            yield name, dotted(path, field), _job(maker, name, data)
 
 
-def _key_source(key: Key, sources: Sources, makers: Makers) -> tuple[str, Maker, bytes]:
+def _key_bytes(key: Key, sources: Sources, makers: Makers) -> tuple[str, Maker, bytes]:
     if key.secret_env:
         return "secret_env", makers.secret, sources.variables[key.secret_env]
     if key.secret_file:

@@ -3,6 +3,7 @@
 import pytest
 
 from fastedge.config import ConfigErrors, load
+from fastedge.config.keysources import KeySource, key_sources
 from fastedge.config.snapshot import Makers, make_snapshot
 from fastedge.errors import ConfigError
 
@@ -22,6 +23,7 @@ MAKERS = Makers(
     jwks=maker("jwks"),
     api_keys=maker("api_keys"),
     users=maker("users"),
+    fetched=lambda source: source,
     table=maker("table"),
     geo=maker("geo"),
     shipped_geo=lambda: "shipped",
@@ -39,9 +41,15 @@ public_key_file = "c"
 jwks_env = "D"
 [keys.e]
 jwks_file = "e"
-[credentials.f]
-api_keys_file = "f"
-[credentials.g]
+[keys.f]
+jwks_url = "https://id.example/jwks"
+tls_ca_file = "ca.pem"
+[keys.g]
+openid_issuer = "http://127.0.0.1/"
+plain_http = true
+[credentials.h]
+api_keys_file = "h"
+[credentials.i]
 users_env = "G"
 [tables.moved]
 file = "t/moved.csv"
@@ -50,7 +58,10 @@ database = "g"
 [origins.x]
 servers = ["http://x"]
 """
-FILES = {"b": b"in b\n", "c": b"in c\n", "e": b"in e", "f": b"in f", "t/moved.csv": b"rows", "g": b"geo"}
+FILES = {
+    **{"ca.pem": b"in ca", "b": b"in b\n", "c": b"in c\n", "e": b"in e", "h": b"in h"},
+    **{"t/moved.csv": b"rows", "g": b"geo"},
+}
 ENVIRONMENT = {"A": "in a\n", "D": "in d", "G": "in g"}
 
 
@@ -66,12 +77,30 @@ def test_snapshot_holds_what_the_makers_made(sources):
         "c": ("public_key", "c", b"in c\n"),
         "d": ("jwks", "d", b"in d"),
         "e": ("jwks", "e", b"in e"),
+        "f": KeySource("f", "https://id.example/jwks", False, False, b"in ca"),
+        "g": KeySource("g", "http://127.0.0.1/", True, True, None),
     }
-    assert dict(snapshot.credentials) == {"f": ("api_keys", "f", b"in f"), "g": ("users", "g", b"in g")}
+    assert dict(snapshot.credentials) == {"h": ("api_keys", "h", b"in h"), "i": ("users", "i", b"in g")}
     assert dict(snapshot.tables) == {"moved": ("table", "t/moved.csv", b"rows")}
     assert snapshot.origins == frozenset({"x"})
     assert snapshot.geo == ("geo", "g", b"geo")
-    assert repr(snapshot) == "<Snapshot: 5 keys, 1 tables, 1 origins>"
+    assert repr(snapshot) == "<Snapshot: 7 keys, 1 tables, 1 origins>"
+
+
+def test_source_is_another_one_where_other_keys_could_come_from_it(sources):
+    def id_of(**changes):
+        return KeySource(
+            **(
+                {"name": "f", "url": "https://a/", "is_issuer": False, "plain_http": False, "authorities": None}
+                | changes
+            )
+        ).id
+
+    others = [{"name": "g"}, {"url": "https://a"}, {"is_issuer": True}, {"plain_http": True}, {"authorities": b""}]
+    assert len({id_of(), *(id_of(**one) for one in others)}) == 6
+    assert id_of() == id_of()
+    read = sources(TEXT, FILES, ENVIRONMENT)
+    assert [source.name for source in key_sources(load(read), read)] == ["f", "g"]
 
 
 def test_snapshot_has_the_revocations_of_its_file_or_the_table_that_it_is_given(sources):
