@@ -91,6 +91,7 @@ cdef class Exchange:
     cdef bint asks_for_less(self) noexcept
     cdef bint _is_sent_as_it_is(self) noexcept
     cdef Step _decide(self, Py_ssize_t position) except *
+    cdef Step _decided(self, object verdict) except *
     cdef Step _planned(self) except *
     cdef Step _miss(self, str forwarded) except *
     cdef Step _past(self, str forwarded, str reason, str outcome) except *

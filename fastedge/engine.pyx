@@ -139,9 +139,7 @@ cdef class Exchange:
         except Exception as error:
             self._culprit(error)
             return self._reply(plain_answer(500, None))
-        if verdict is CONTINUE_:
-            return self._decide(wait.position + 1)
-        return self._answer(<Response> verdict)
+        return self._decide(wait.position + 1) if verdict is CONTINUE_ else self._decided(verdict)
 
     cdef Step look(self) except *:
         """Answers from the store, or says why the origin has to be asked."""
@@ -323,12 +321,13 @@ cdef class Exchange:
         except Exception as error:
             self._culprit(error)
             return self._reply(plain_answer(500, None))
+        return self._planned() if verdict is CONTINUE_ else self._decided(verdict)
+
+    cdef Step _decided(self, object verdict) except *:
         if type(verdict) is Response:
             return self._answer(<Response> verdict)
-        if verdict is not CONTINUE_:
-            self.wait = <Wait> verdict
-            return WAIT
-        return self._planned()
+        self.wait = <Wait> verdict
+        return WAIT
 
     cdef Step _planned(self) except *:
         """The key is fixed: from here on the plan says what the origin will be asked."""

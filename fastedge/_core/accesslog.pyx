@@ -94,7 +94,7 @@ cdef class LogBuffer:
         cdef char* at = self._begin(ctx.now, ctx.client_address)
         if at is NULL:
             return 0
-        at = _request(at, request, &cut)
+        at = _request(at, request, request.target_wire if ctx.shown_target is None else ctx.shown_target, &cut)
         at = _numbers(at, measured)
         at = literal(at, b',"protocol":"HTTP/1.1"' if request.minor else b',"protocol":"HTTP/1.0"')
         at = literal(at, b',"site":')
@@ -204,9 +204,9 @@ cdef class LogBuffer:
 # --- the parts of a line ---------------------------------------------------------------------------------------------
 
 
-cdef inline char* _request(char* at, Request request, bint* cut):
-    cdef const char* target = PyBytes_AS_STRING(request.target_wire)
-    cdef Py_ssize_t length = PyBytes_GET_SIZE(request.target_wire)
+cdef inline char* _request(char* at, Request request, bytes shown, bint* cut):
+    cdef const char* target = PyBytes_AS_STRING(shown)
+    cdef Py_ssize_t length = PyBytes_GET_SIZE(shown)
     at = literal(at, b',"method":')
     at = _bytes(at, request.method_wire, NAME_MAX, cut)
     at = literal(at, b',"scheme":"https","host":' if request.secure else b',"scheme":"http","host":')

@@ -19,6 +19,7 @@ cdef class Refusal:
     cdef readonly str stage
     cdef readonly str reason        # for the log and `explain`, from a closed list; never for the client
     cdef readonly int status
+    cdef readonly tuple challenges  # WWW-Authenticate, one text each
     cdef Fields fields
     cdef bytes body
 

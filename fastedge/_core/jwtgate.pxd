@@ -1,35 +1,22 @@
-from fastedge._core.fields cimport FieldName, Fields
-from fastedge._core.message cimport Context, Request, Response
-from fastedge._core.pipeline cimport NativeStage
+from fastedge._core.gate cimport Admission, Gate, Refusal
+from fastedge._core.keyslot cimport KeySlot
+from fastedge._core.revocations cimport Revocations
 from fastedge._core.tokens cimport VerifiedTokens
 
 
-cdef class Admission:
-    """What a verified token is good for; shared by all requests that show it."""
-    cdef readonly object claims     # read-only mapping
-    cdef list names                 # fields towards the origin: FieldName,
-    cdef list values                # bytes, or None where the claim is absent,
-    cdef list keyed                 # and whether it is in the cache key
-    cdef bint private               # what comes back is for this client alone
-
-
-cdef class JwtGate(NativeStage):
+cdef class JwtGate(Gate):
     cdef readonly VerifiedTokens tokens
-    cdef object judge
-    cdef str stage
-    cdef Fields challenge           # the fields of each refusal: no credentials,
-    cdef Fields several             # more than one,
-    cdef Fields invalid             # and a bad token
-    cdef bint allow_preflight
-    cdef bint strip_token
-    cdef list claim_fields          # FieldName
-    cdef set claim_texts            # their text,
-    cdef set folded_texts           # and with "-" for "_"
-    cdef bint spelled_low           # one of them has a "_" itself
-    cdef unsigned long long lengths # bit n: a claim's field has a name of n characters
+    cdef list sources               # of CredentialSource, in their order
+    cdef KeySlot keys
+    cdef object make_judge          # of a key set: what judges a token by it
+    cdef object judge               # judge(token, now) gives an Admission or a reason; None: there are no keys
+    cdef long long keys_version     # of the keys that it judges by
+    cdef dict refusals              # reason → Refusal
+    cdef Refusal several
+    cdef Admission nobody           # for a preflight; None: it needs a token too
+    cdef bint forward_token
+    cdef Revocations revocations    # or None
 
-    cdef object _admit(self, Admission admission, Request request, Context ctx)
-    cdef object _pass_preflight(self, Request request, Context ctx)
-    cdef int _drop_claim_fields(self, Request request, Context ctx) except -1
-    cdef int _drop_lookalikes(self, Request request, Context ctx) except -1
-    cdef Response _refuse(self, Context ctx, int status, Fields fields, str reason)
+    cdef int take_keys(self) except -1
+    cdef object judged(self, bytes token, double now, bint may_renew)
+    cdef object unless_revoked(self, Admission admission, double now)

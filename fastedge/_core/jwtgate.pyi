@@ -1,29 +1,28 @@
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, final
 
-from fastedge._core.pipeline import NativeStage
+from fastedge._core.credential import CredentialSource
+from fastedge._core.gate import Admission, Gate
+from fastedge._core.keyslot import KeySlot
+from fastedge._core.revocations import Revocations
 from fastedge._core.tokens import VerifiedTokens
 
 @final
-class Admission:
-    def __init__(
-        self, claims: Mapping[str, Any], fields: Iterable[tuple[str, str | None, bool]], private: bool, /
-    ) -> None: ...
-    @property
-    def claims(self) -> Mapping[str, Any]: ...
-
-@final
-class JwtGate(NativeStage):
+class JwtGate(Gate):
     def __init__(
         self,
         tokens: VerifiedTokens,
-        judge: Callable[[bytes, float], Admission | str],
+        sources: list[CredentialSource],
+        keys: KeySlot,
+        make_judge: Callable[[Any], Callable[[bytes, float], Admission | str]],
         *,
         stage: str,
         realm: str,
+        reasons: Mapping[str, int],
         allow_preflight: bool,
         forward_token: bool,
-        claim_fields: Iterable[str],
+        claim_fields: Collection[str],
+        revocations: Revocations | None = None,
     ) -> None: ...
     @property
     def tokens(self) -> VerifiedTokens: ...

@@ -1,150 +1,119 @@
-"""The gate of JwtAuth as it runs on every request: find the token, look it up, edit the plan (RFC 6750 §2.1 and §3).
+"""The gate of JwtAuth as it runs on every request: find the token, look it up, ask whether it was revoked (RFC 6750).
 
-Verifies nothing itself: a token that is not in the table goes to `judge`. Never lets a request pass without an Admission,
-but for a preflight where that is allowed; never repeats to a client what it sent.
+Verifies nothing itself: a token that is not in the table goes to what `make_judge` has made of the keys.
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+
+from fastedge._core.credential cimport NONE_SHOWN, SEVERAL_SHOWN, Span, conceal_all, credential
+from fastedge._core.fields cimport FieldName, intern_text
+from fastedge._core.message cimport Context, Request
+from fastedge._core.pipeline cimport Wait
 from cpython.object cimport PyObject
 
-from fastedge._core.fields cimport AUTHORIZATION, FieldName, Fields, intern_text, known, value_to_wire
-from fastedge._core.message cimport Context, Request, Response, make_response
-from fastedge._core.pipeline cimport CONTINUE_, ON_REQUEST, NativeStage
-from fastedge._core.tokens cimport VerifiedTokens
-
-cdef FieldName _authorization = known(AUTHORIZATION)
 cdef FieldName _origin = intern_text("origin")
 cdef FieldName _request_method = intern_text("access-control-request-method")
-cdef bytes _UNAUTHORIZED = b"Unauthorized\n"
-cdef bytes _BAD_REQUEST = b"Bad Request\n"
 
 
 @cython.final
-cdef class Admission:
-    def __init__(self, claims, fields, bint private):
-        """`fields`: (name, value or None, keyed) for the origin; without a value the client's lines of that name go."""
-        self.claims = claims
-        self.names, self.values, self.keyed = [], [], []
-        for name, value, keyed in fields:
-            self.names.append(intern_text(name))
-            self.values.append(None if value is None else value_to_wire(value))
-            self.keyed.append(keyed)
-        self.private = private
+cdef class JwtGate(Gate):
+    """`make_judge(keys)` gives judge(token, now): an Admission, which it may have put into `tokens`, or a reason.
 
-
-@cython.final
-cdef class JwtGate(NativeStage):
-    """`judge(token, now)` gives an Admission, which it may have put into `tokens`, or the reason for a refusal."""
+    `reasons` maps each of those reasons to the status of its refusal (RFC 6750 §3.1).
+    """
 
     def __init__(
-        self, VerifiedTokens tokens not None, judge, *, str stage, str realm, bint allow_preflight, bint forward_token, claim_fields
+        self, VerifiedTokens tokens not None, list sources not None, KeySlot keys not None, make_judge, *, str stage,
+        str realm, reasons, bint allow_preflight, bint forward_token, claim_fields, Revocations revocations=None,
     ):
-        self.hooks = ON_REQUEST
         self.tokens = tokens
-        self.judge = judge
+        self.sources = sources
+        self.keys = keys
+        self.make_judge = make_judge
         self.stage = stage
-        # RFC 6750 §3.1: who showed no credentials is told no error.
-        self.challenge = _refusal_fields(f'Bearer realm="{realm}"')
-        self.several = _refusal_fields(f'Bearer realm="{realm}", error="invalid_request"')
-        self.invalid = _refusal_fields(f'Bearer realm="{realm}", error="invalid_token"')
-        self.allow_preflight = allow_preflight
-        self.strip_token = not forward_token
-        self.claim_fields = [intern_text(name) for name in claim_fields]
-        self.claim_texts = {(<FieldName> name).text for name in self.claim_fields}
-        self.folded_texts = {text.replace("_", "-") for text in self.claim_texts}
-        self.spelled_low = self.folded_texts != self.claim_texts
-        for text in self.claim_texts:
-            self.lengths |= (<unsigned long long> 1) << (len(text) & 63)
+        # Who showed no credentials is told no error.
+        self.missing = Refusal(stage, "missing", 401, [f'Bearer realm="{realm}"'])
+        self.several = _refusal(stage, realm, "several", 400)
+        self.refusals = {reason: _refusal(stage, realm, reason, status) for reason, status in reasons.items()}
+        self.nobody = Admission(None, ()) if allow_preflight else None
+        self.forward_token = forward_token
+        self.reserved_fields = tuple(claim_fields)
+        self.hidden_parameters = tuple([source.text.partition(":")[2] for source in sources if source.text.startswith("query:")])
+        self.revocations = revocations
+        self.take_keys()
 
-    cdef object request_hook(self, Request request, Context ctx):
-        cdef bytes credentials = None
-        cdef const char* at
-        cdef Py_ssize_t i, length
+    cdef object examine(self, Request request, Context ctx):
+        cdef Span shown
+        cdef int how_many
         cdef PyObject* found
-        cdef Fields fields = request.fields
-        if self.allow_preflight and _is_preflight(request):
-            return self._pass_preflight(request, ctx)
-        for i in range(fields.total):
-            if fields.name_at(i) is _authorization:
-                if credentials is not None:
-                    return self._refuse(ctx, 400, self.several, "several")
-                credentials = fields.value_at(i)
-        if credentials is None or not _is_bearer(credentials):
-            return self._refuse(ctx, 401, self.challenge, "missing")
-        at, length = PyBytes_AS_STRING(credentials) + 6, PyBytes_GET_SIZE(credentials) - 6
-        while length > 0 and at[0] == c" ":  # RFC 9110 §11.4: one or more
-            at, length = at + 1, length - 1
-        found = self.tokens.find(at, length, ctx.now)
+        if self.nobody is not None and _is_preflight(request):
+            return self.nobody
+        how_many = credential(self.sources, request, &shown)
+        if how_many == NONE_SHOWN:
+            return None
+        if how_many == SEVERAL_SHOWN:
+            return self.several
+        if self.keys.version != self.keys_version:
+            self.take_keys()
+        found = self.tokens.find(shown.at, shown.size, ctx.now)
         if found is not NULL:
-            return self._admit(<Admission> <object> found, request, ctx)
-        verdict = self.judge(at[:length], ctx.now)
+            return self.unless_revoked(<Admission> <object> found, ctx.now)
+        return self.judged(shown.at[:shown.size], ctx.now, self.keys.renew is not None)
+
+    cdef int conceal(self, Request request, Context ctx) except -1:
+        if not self.forward_token:
+            conceal_all(self.sources, request, ctx.plan)
+        return 0
+
+    cdef int take_keys(self) except -1:
+        """What was verified by keys that are gone is forgotten with them."""
+        self.keys_version = self.keys.version
+        self.judge = None if self.keys.keys is None else self.make_judge(self.keys.keys)
+        self.tokens.clear()
+        return 0
+
+    cdef object judged(self, bytes token, double now, bint may_renew):
+        verdict = "keys_unavailable" if self.judge is None else self.judge(token, now)
         if type(verdict) is Admission:
-            return self._admit(<Admission> verdict, request, ctx)
-        return self._refuse(ctx, 401, self.invalid, verdict)
+            return self.unless_revoked(<Admission> verdict, now)
+        if may_renew and verdict == "no_key":
+            step = self.keys.renew()
+            if step is not None:
+                return Wait(step, _Again(self, token, now))
+        return self.refusals[verdict]
 
-    cdef object _admit(self, Admission admission, Request request, Context ctx):
-        cdef Py_ssize_t i
-        ctx.set_claims(admission.claims)
-        if self.strip_token:
-            ctx.plan.edit(_authorization, None, True, True)
-        for i in range(len(admission.names)):
-            ctx.plan.edit(<FieldName> admission.names[i], <bytes> admission.values[i], True, admission.keyed[i] is True)
-        if self.lengths:
-            self._drop_lookalikes(request, ctx)
-        if admission.private:
-            ctx.plan.keep_private("private")
-        return CONTINUE_
-
-    cdef object _pass_preflight(self, Request request, Context ctx):
-        """Nobody is known here, so nothing that would say who it is goes on (Fetch: preflights carry no credentials)."""
-        ctx.plan.edit(_authorization, None, True, True)
-        self._drop_claim_fields(request, ctx)
-        return CONTINUE_
-
-    cdef int _drop_claim_fields(self, Request request, Context ctx) except -1:
-        for name in self.claim_fields:
-            ctx.plan.edit(<FieldName> name, None, True, True)
-        if self.lengths:
-            self._drop_lookalikes(request, ctx)
-        return 0
-
-    cdef int _drop_lookalikes(self, Request request, Context ctx) except -1:
-        """CGI and its heirs (RFC 3875 §4.1.18) read "x_user" as "x-user": a client must not forge a claim that way."""
-        cdef FieldName name
-        cdef Py_ssize_t i
-        cdef Fields fields = request.fields
-        for i in range(fields.total):
-            name = fields.name_at(i)
-            if self.lengths >> (len(name.text) & 63) & 1 and (self.spelled_low or b"_" in name.wire):
-                if name.text not in self.claim_texts and name.text.replace("_", "-") in self.folded_texts:
-                    ctx.plan.edit(name, None, True, True)
-        return 0
-
-    cdef Response _refuse(self, Context ctx, int status, Fields fields, str reason):
-        ctx.note(self.stage, reason)
-        return make_response(status, fields.copy_fields(), _UNAUTHORIZED if status == 401 else _BAD_REQUEST)
+    cdef object unless_revoked(self, Admission admission, double now):
+        if self.revocations is not None and admission.revocable is not None:
+            if self.revocations.revokes(admission.revocable, now):
+                return self.refusals["revoked"]
+        return admission
 
 
-cdef Fields _refusal_fields(str challenge):
-    return Fields([
-        ("www-authenticate", challenge), ("cache-control", "no-store"), ("content-type", "text/plain; charset=utf-8"),
-    ])
+@cython.final
+cdef class _Again:
+    """A token by a key that was not known, once newer keys may be there. Whatever the answer is, this is the last look."""
+    cdef JwtGate gate
+    cdef bytes token
+    cdef double now
+
+    def __init__(self, JwtGate gate, bytes token, double now):
+        self.gate, self.token, self.now = gate, token, now
+
+    def __call__(self, answer):
+        if self.gate.keys.version != self.gate.keys_version:
+            self.gate.take_keys()
+        return self.gate.judged(self.token, self.now, False)
 
 
-cdef bint _is_bearer(bytes credentials) noexcept:
-    """Whether the scheme is Bearer, in any case (RFC 9110 §11.1); what follows it may still be nonsense."""
-    cdef const char* at = PyBytes_AS_STRING(credentials)
-    return (
-        PyBytes_GET_SIZE(credentials) >= 6
-        and at[0] | 0x20 == c"b" and at[1] | 0x20 == c"e" and at[2] | 0x20 == c"a"
-        and at[3] | 0x20 == c"r" and at[4] | 0x20 == c"e" and at[5] | 0x20 == c"r"
-        and (at[6] == c" " or at[6] == 0)
-    )
+cdef Refusal _refusal(str stage, str realm, str reason, int status):
+    if status == 503:
+        return Refusal(stage, reason, 503, fields=[("retry-after", "5")])
+    error = "invalid_request" if status == 400 else "invalid_token"
+    return Refusal(stage, reason, status, [f'Bearer realm="{realm}", error="{error}"'])
 
 
 cdef bint _is_preflight(Request request) except -1:
-    """The CORS preflight of the Fetch standard."""
+    """The CORS preflight of the Fetch standard: it never carries credentials."""
     return (
         request.method_wire == b"OPTIONS"
         and request.fields.find(_origin) is not None

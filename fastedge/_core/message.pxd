@@ -66,6 +66,7 @@ cdef class Context:
     cdef dict _vars
     cdef dict _notes
     cdef readonly Plan plan
+    cdef bytes shown_target # the target as logs may show it; None: as it came
     cdef readonly str cache
     cdef readonly str cache_reason
     cdef object observer    # explain's: called after each hook; None on the request path
@@ -75,6 +76,7 @@ cdef class Context:
     cdef unsigned long long conditions_true
 
     cdef int set_claims(self, object claims) except -1
+    cdef int add_claims(self, object claims) except -1
     cdef int set_variant(self, str experiment, str variant) except -1
     cdef int note(self, str stage, str reason) except -1
     cdef int note_read(self, str fact) noexcept

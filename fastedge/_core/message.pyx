@@ -509,6 +509,11 @@ cdef class Context:
         self._claims = claims
         return 0
 
+    cdef int add_claims(self, object claims) except -1:
+        """What a further credential says: of two claims of one name, the first is the one."""
+        self._claims = claims if self._claims is None else MappingProxyType({**claims, **self._claims})
+        return 0
+
     cdef int set_variant(self, str experiment, str variant) except -1:
         if self._variants is None:
             self._variants = {}

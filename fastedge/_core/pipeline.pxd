@@ -1,5 +1,6 @@
 from fastedge._core.condition cimport Condition
 from fastedge._core.message cimport Context, Request, Response
+from fastedge._core.reserved cimport Reserved
 
 cdef enum Hooks:
     ON_REQUEST = 1
@@ -38,6 +39,7 @@ cdef class BoundPipeline:
     cdef list origin_response_hooks
     cdef list response_hooks
     cdef list conditions
+    cdef Reserved reserved          # by its gates; None: nothing is
     cdef readonly list hook_names
     cdef long long* marker
     cdef long long marker_here

@@ -185,9 +185,13 @@ cdef class BoundPipeline:
         self.conditions = []
         self.hook_names = [""]
         self.marker = &self.marker_here
+        reserved, hidden = [], []
         for serial, (stage, condition) in enumerate(flat, 1):
-            self._bind_stage(stage, self._condition_index(condition), snapshot, serial)
+            bound = self._bind_stage(stage, self._condition_index(condition), snapshot, serial)
+            reserved += getattr(bound, "reserved_fields", ())
+            hidden += getattr(bound, "hidden_parameters", ())
         self.response_hooks.reverse()
+        self.reserved = Reserved(reserved, hidden) if reserved or hidden else None
 
     cdef _bind_stage(self, stage, int condition, snapshot, int serial):
         cdef Hook hook
@@ -216,6 +220,7 @@ cdef class BoundPipeline:
                 hook.watched = 0 if hook.may_wait or name == "on_response" else serial
             hooks.append(hook)
             self.hook_names.append(f"{hook.stage}.{name}")
+        return bound
 
     cdef int _condition_index(self, condition) except -2:
         if condition is None:
@@ -244,6 +249,8 @@ cdef class BoundPipeline:
         """The first Response or Wait from `position` on, else CONTINUE. Raises HookFailure."""
         cdef Py_ssize_t i
         cdef Hook hook
+        if self.reserved is not None and position == 0:
+            self.reserved.enforce(request, ctx)
         for i in range(position, len(self.request_hooks)):
             hook = <Hook> self.request_hooks[i]
             if hook.condition >= 0 and not self.applies(hook, request, ctx):
@@ -254,12 +261,12 @@ cdef class BoundPipeline:
         return CONTINUE_
 
     cdef object resume(self, Wait wait, object answer, Context ctx):
-        """The verdict that a Wait ends in: what goes wrong there is the waiting hook's doing."""
+        """The verdict that a Wait ends in, or the next Wait: what goes wrong there is the waiting hook's doing."""
         cdef Hook hook = <Hook> self.request_hooks[wait.position]
         try:
             verdict = wait.then(answer)
-            if verdict is not CONTINUE_ and type(verdict) is not Response:
-                raise StageError(f"a Wait ended in {type(verdict).__name__} instead of a verdict")
+            if verdict is not CONTINUE_:
+                _check_verdict(hook, verdict, wait.position)
         except (Exception, SystemExit) as error:
             _note_or_raise(hook, error, ctx, wait.position)
             verdict = CONTINUE_

@@ -1,0 +1,38 @@
+from fastedge._core.fields cimport FieldName
+from fastedge._core.message cimport Plan, Request
+from fastedge._core.queryrules cimport QueryRules
+
+
+cdef struct Span:           # of bytes that the request owns
+    const char* at
+    Py_ssize_t size
+
+
+cdef enum Place:
+    IN_AUTHORIZATION        # behind a scheme (RFC 9110 §11.6.2)
+    IN_FIELD                # a field's whole value
+    IN_COOKIE
+    IN_QUERY
+
+
+cdef enum Shown:
+    NONE_SHOWN = 0
+    ONE_SHOWN
+    SEVERAL_SHOWN           # that differ, or a field twice that there may be one of
+
+
+cdef class CredentialSource:
+    cdef readonly Place place
+    cdef readonly str text  # as the option spells it
+    cdef bytes name         # the scheme in lower case, the cookie, the parameter
+    cdef FieldName field
+    cdef QueryRules without # the target without the parameter
+
+    cdef Shown find(self, Request request, Span* found) except *
+    cdef Shown _in_field(self, Request request, Span* found) except *
+    cdef int conceal(self, Request request, Plan plan) except -1
+
+
+# What all the places say together; `found` is the first that there is.
+cdef Shown credential(list sources, Request request, Span* found) except *
+cdef int conceal_all(list sources, Request request, Plan plan) except -1
