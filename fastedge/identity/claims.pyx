@@ -45,18 +45,13 @@ cpdef str field_value(object claim):
     (RFC 3986 §2.1), so that decoding once gives back exactly that string. Anything else is compact JSON in ASCII.
     """
     if type(claim) is not str:
-        return json.dumps(claim, separators=(",", ":"), default=_thawed)
+        return json.dumps(claim, separators=(",", ":"))
     if claim.isascii() and claim.isprintable() and "%" not in claim and claim == claim.strip(" "):
         return claim
     inner = claim.strip(" ")
     before = len(claim) - len(claim.lstrip(" ")) if inner else 0
     after = len(claim) - len(inner) - before
     return "%20" * before + quote(inner, safe=_PRINTABLE) + "%20" * after
-
-
-def _thawed(frozen):
-    """A read-only mapping as `json` takes it."""
-    return dict(frozen)
 
 
 cdef str _PRINTABLE = "".join([chr(code) for code in range(0x20, 0x7F) if chr(code) != "%"])

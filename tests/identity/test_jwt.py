@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc.jwk import OctKey, RSAKey
 
-from fastedge.identity.jwt import Rules, Verified, Verifier
+from fastedge.identity.jwt import Verified, Verifier
 from fastedge.identity.keys import KeySet
 from fastedge.identity.refusal import TokenRefusal
+from fastedge.identity.rules import Rules
 
 KEYS = KeySet.from_secret(SECRET)
 HS256 = frozenset({"HS256"})
