@@ -1,7 +1,7 @@
 """The signature algorithms as one table: name, key type, curve, and what makes a check out of a key (RFC 7518 §3.1).
 
-An algorithm belongs to one key type and, where that has curves, to its curves, so a public key can never serve as an HMAC
-secret (RFC 8725 §2.1), and there is no "none". A new algorithm is a row here.
+An algorithm belongs to one key type and, where that has curves, to its curves, so a public key can never serve as an
+HMAC secret (RFC 8725 §2.1), and there is no "none". A new algorithm is a row here.
 """
 
 from collections.abc import Callable, Mapping

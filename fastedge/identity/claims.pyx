@@ -6,8 +6,7 @@ Never lets a claim's text become a control character, a line break or a second f
 import json
 from urllib.parse import quote
 
-cdef extern from "Python.h":
-    object PyDictProxy_New(object mapping)
+from cpython.dict cimport PyDictProxy_New
 
 
 def read_only(dict claims not None):

@@ -71,8 +71,8 @@ class KeySet:
     def from_jwks(cls, data: bytes, *, name: str = "keys", fetched: bool = False) -> "KeySet":
         """A JWK Set. Keys of unknown type, curve or algorithm, or for another use, are passed over (RFC 7517 §5).
 
-        A broken key is an error in a set that somebody has written by hand. In one that was `fetched` it is passed over,
-        and so is a secret: what everybody can read verifies nothing.
+        A broken key is an error in a set that somebody has written by hand. In one that was `fetched` it is passed
+        over, and so is a secret: what everybody can read verifies nothing.
         """
         _check_size(data, name)
         document = parse_object(data)

@@ -33,9 +33,9 @@ class Material:
     def algorithms(self) -> Iterator[Algorithm]:
         """What it can verify."""
         for row in ALGORITHMS.values():
-            if row.key_type == self.key_type and self.curve in row.curves:
-                if not row.secret_bytes_min or len(self.key) >= row.secret_bytes_min:
-                    yield row
+            is_of_kind = row.key_type == self.key_type and self.curve in row.curves
+            if is_of_kind and (not row.secret_bytes_min or len(self.key) >= row.secret_bytes_min):
+                yield row
 
     def thumbprint(self) -> bytes:
         """RFC 7638 §3, by SHA-256. Of a secret it is as good as a hash of that secret: not for printing (§7)."""

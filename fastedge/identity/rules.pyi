@@ -1,4 +1,3 @@
-from collections.abc import Mapping
 from typing import Any, final
 
 from fastedge.identity.refusal import TokenRefusal

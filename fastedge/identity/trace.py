@@ -1,5 +1,5 @@
-"""The checks of a token one by one, for `explain`. Never tells more of a token than what it was judged by, printable and
-short, and nothing of a key but its `kid`.
+"""The checks of a token one by one, for `explain`. Never tells more of a token than what it was judged by, printable
+and short, and nothing of a key but its `kid`.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ Check = tuple[str, TokenRefusal | None, str]  # its name, what it refuses, and w
 
 
 def trace(keys: KeySet, rules: Rules, token: bytes, now: float) -> list[tuple[str, str]]:
-    """(check, outcome) in the order of the checks. One that fails is the last; its outcome ends in the reason in brackets."""
+    """(check, outcome) in the order of the checks. One that fails is the last; its outcome ends in "(reason)"."""
     rows = []
     for name, refusal, seen in _checks(keys, rules, token, now):
         rows.append((name, seen if refusal is None else f"{seen} ({refusal.value})"))

@@ -90,7 +90,9 @@ class JwtAuth:
         self._cache_tokens = int(options.number("cache_tokens", cache_tokens, 1, token_cache_entries_max))
         self._random_bytes = random_bytes
         if forward_token and any(source.text.startswith("query:") for source in self._sources):
-            raise options.error("forward_token", "a token in the query is never forwarded: it would be in the cache key")
+            raise options.error(
+                "forward_token", "a token in the query is never forwarded: it would be in the cache key"
+            )
 
     def bind(self, snapshot: Snapshot) -> JwtGate:
         """The gate for this snapshot's keys, with an empty table of verified tokens."""
@@ -111,7 +113,9 @@ class JwtAuth:
             revocations=getattr(snapshot, "revocations", None),
         )
 
-    def _judge(self, keys: KeySet, tokens: VerifiedTokens, *, is_fetched: bool) -> Callable[[bytes, float], Admission | str]:
+    def _judge(
+        self, keys: KeySet, tokens: VerifiedTokens, *, is_fetched: bool
+    ) -> Callable[[bytes, float], Admission | str]:
         verifier = Verifier(keys, self._rules(keys, is_fetched=is_fetched))
         seed = self._random_bytes(48)
         refused = VerifiedTokens(token_refusals_max, token_refusals_kb_max << 10, seed, True)

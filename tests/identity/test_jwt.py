@@ -278,7 +278,7 @@ def test_verify_accepts_each_algorithm_and_no_other_in_its_place(algorithm: str)
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_verify_accepts_no_other_signature(algorithm: str) -> None:
-    signing_input, _, encoded = issuer(algorithm).token().rpartition(b".")
+    signing_input, _, _ = issuer(algorithm).token().rpartition(b".")
     keys = keys_of(algorithm)
     signature = issuer(algorithm).sign(signing_input)
     for bad in (
@@ -300,7 +300,9 @@ def test_verify_accepts_no_other_signature(algorithm: str) -> None:
 
 VALID = sign(b'{"alg":"HS256","typ":"JWT"}', json.dumps({**CLAIMS, "roles": ["a", {"b": 1}]}).encode())
 WIDE = Rules(ANY.algorithms, RULES.issuers, RULES.audiences)
-SIGNED = {algorithm: issuer(algorithm).token({**CLAIMS, "roles": ["a", {"b": 1}]}, typ="JWT") for algorithm in ALGORITHMS}
+SIGNED = {
+    algorithm: issuer(algorithm).token({**CLAIMS, "roles": ["a", {"b": 1}]}, typ="JWT") for algorithm in ALGORITHMS
+}
 
 
 def test_verify_accepts_no_token_with_one_byte_changed() -> None:
@@ -342,7 +344,12 @@ def test_verify_accepts_no_token_with_one_field_changed(algorithm: str, part: in
     assert (mutant == SIGNED[algorithm]) == isinstance(verify(mutant, keys_of(algorithm), WIDE, NOW), Verified)
 
 
-@given(st.sampled_from(["alg", "typ", "kid", "b64", "crit", "cty"]), VALUES, st.sampled_from([*CLAIMS, "nbf", "jti"]), VALUES)
+@given(
+    st.sampled_from(["alg", "typ", "kid", "b64", "crit", "cty"]),
+    VALUES,
+    st.sampled_from([*CLAIMS, "nbf", "jti"]),
+    VALUES,
+)
 def test_verify_never_raises_for_what_an_issuer_signs(name: str, value: Any, claim: str, said: Any) -> None:
     header = json.dumps({"alg": "HS256", name: value}).encode()
     token = sign(header, json.dumps({**CLAIMS, claim: said}).encode())

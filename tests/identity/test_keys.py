@@ -198,7 +198,10 @@ def test_jwks_passes_over_keys_unfit_for_verifying(rsa_private: rsa.RSAPrivateKe
         ({"kty": "RSA", "n": "_" * 341 + "w", "e": "Ag"}, "keys[0]: not an RSA public key"),
         ({"kty": "RSA", "n": "_" * 341 + "w", "e": "AQAB", "d": "AQAB"}, "keys[0]: is a private key"),
         ({"kty": "RSA", "n": "_" * 3000, "e": "AQAB"}, "keys[0]: an RSA key has 2048 to 8192 bits"),
-        ({"kty": "RSA", "n": "_" * 341 + "w", "e": "AQAAAAAAAAAB"}, "keys[0]: an RSA key's exponent has at most 64 bits"),
+        (
+            {"kty": "RSA", "n": "_" * 341 + "w", "e": "AQAAAAAAAAAB"},
+            "keys[0]: an RSA key's exponent has at most 64 bits",
+        ),
         ({**P256, "d": "AQAB"}, "keys[0]: is a private key"),
         ({**P256, "x": 5}, "keys[0].x: base64url"),
         ({**P256, "crv": 5}, "keys[0].crv: a string"),
@@ -263,13 +266,17 @@ def test_fetched_set_never_yields_a_secret() -> None:
         KeySet.from_jwks(jwks({"kty": "oct", "k": K}), fetched=True)
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"keys":{}}', b'{"keys":[]}', b'{"keys":[],"keys":[]}', b"<html>"])
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"{}", b'{"keys":{}}', b'{"keys":[]}', b'{"keys":[],"keys":[]}', b"<html>"]
+)
 def test_fetched_set_without_a_usable_key_is_an_error(data: bytes) -> None:
-    with pytest.raises(ConfigError, match="^keys.shop: "):
+    with pytest.raises(ConfigError, match=r"^keys\.shop: "):
         KeySet.from_jwks(data, name="keys.shop", fetched=True)
 
 
-@given(st.lists(st.sampled_from(["kty", "crv", "x", "y", "kid", "use", "alg", "key_ops"]), max_size=3, unique=True), JSON)
+@given(
+    st.lists(st.sampled_from(["kty", "crv", "x", "y", "kid", "use", "alg", "key_ops"]), max_size=3, unique=True), JSON
+)
 def test_fetched_set_never_raises_but_a_config_error(names: list[str], value: Any) -> None:
     entry = {**P256, **dict.fromkeys(names, value)}
     keys = KeySet.from_jwks(jwks(entry, {"kty": "OKP", "crv": "Ed25519", "x": b64(bytes(32)).decode()}), fetched=True)

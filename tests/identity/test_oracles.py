@@ -8,7 +8,7 @@ import joserfc.errors
 import joserfc.jwt
 import jwt
 import pytest
-from handmade import ALGORITHMS, CLAIMS, NOW, SECRET, b64, issuer, sign
+from handmade import ALGORITHMS, CLAIMS, NOW, SECRET, issuer, sign
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws as joserfc_jws
@@ -77,7 +77,9 @@ def test_they_accept_and_refuse_what_we_do(algorithm: str, library: str) -> None
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-NAMES = st.sampled_from(["scope", "name", "é", "a.b", ""]) | TEXTS.filter(lambda name: name not in {*CLAIMS, "nbf", "jti"})
+NAMES = st.sampled_from(["scope", "name", "é", "a.b", ""]) | TEXTS.filter(
+    lambda name: name not in {*CLAIMS, "nbf", "jti"}
+)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
@@ -98,9 +100,8 @@ DATES = st.sampled_from([0, 1, -1, NOW - 1, NOW + 1e6, FUTURE, FUTURE + 0.5, "1"
 def test_what_we_accept_as_dates_they_accept(claims: Claims) -> None:
     """They accept more: a null, texts of digits, True."""
     token = sign(b'{"alg":"HS256"}', json.dumps(claims).encode(), SECRET * 2)
-    if by_us(token, "HS256") is not None and claims.get("nbf", 0) < 1e9 and claims.get("iat", 0) < 1e9:
-        if not 1e9 < claims.get("exp", FUTURE) < FUTURE:
-            assert by_pyjwt(token, "HS256") == by_joserfc(token, "HS256") == claims
+    if by_us(token, "HS256") is not None and all(not 1e9 < date < FUTURE for date in claims.values()):  # their clocks
+        assert by_pyjwt(token, "HS256") == by_joserfc(token, "HS256") == claims
 
 
 def header(**more: Any) -> bytes:
