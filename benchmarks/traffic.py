@@ -3,21 +3,15 @@
 Deterministic but for the tokens' `exp`, which hangs on the `now` that comes in.
 """
 
-import base64
-import hashlib
-import hmac
-import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmarks import tokens
+from benchmarks.tokens import Signer
+
 HOST = "shop.example"
-ISSUER = "https://id.shop.example"
-AUDIENCE = "shop"
-SECRET = "benchmark-secret-of-32-bytes-or-more-0123456789"
-TOKEN_POOL = 10_000
 TARGET_POOL = 1_000
-LIFETIME_S = 7 * 24 * 3600
 BODY_BYTES = 1024
 _BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 
@@ -39,30 +33,15 @@ class Visitor:
     address: str
 
 
-def make_visitors(addresses: Sequence[str], now: int, count: int = TOKEN_POOL) -> list[Visitor]:
-    """`count` visitors with different tokens of about 400 bytes."""
-    chance = random.Random(SECRET)
-    return [
-        Visitor(make_token(f"user-{number:06d}", now, chance), f"{chance.getrandbits(64):016x}", addresses[number])
-        for number in range(count)
-    ]
+def make_visitors(addresses: Sequence[str], now: int, signer: Signer = tokens.HS256) -> list[Visitor]:
+    """One visitor an address, each with a token of their own."""
+    chance = random.Random(tokens.SECRET)
+    return [_make_visitor(number, address, now, signer, chance) for number, address in enumerate(addresses)]
 
 
-def make_token(subject: str, now: int, chance: random.Random) -> str:
-    """A compact JWS with HS256 (RFC 7515 §3.1, RFC 7519)."""
-    claims = {
-        "iss": ISSUER,
-        "aud": AUDIENCE,
-        "sub": subject,
-        "iat": now,
-        "exp": now + LIFETIME_S,
-        "jti": f"{chance.getrandbits(128):032x}",
-        "scope": "profile orders:read orders:write checkout",
-        "name": f"Customer {subject}",
-    }
-    signed = f"{_base64url({'alg': 'HS256', 'typ': 'JWT'})}.{_base64url(claims)}"
-    signature = hmac.digest(SECRET.encode(), signed.encode(), hashlib.sha256)
-    return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+def _make_visitor(number: int, address: str, now: int, signer: Signer, chance: random.Random) -> Visitor:
+    claims = tokens.make_claims(f"user-{number:06d}", now, chance)
+    return Visitor(tokens.make_token(signer, claims), f"{chance.getrandbits(64):016x}", address)
 
 
 def proxy_requests(addresses: Sequence[str]) -> list[bytes]:
@@ -101,7 +80,3 @@ def _render(target: str, address: str, cookie: str, more: Sequence[str]) -> byte
         *more,
     ]
     return "\r\n".join([*lines, "", ""]).encode()
-
-
-def _base64url(value: object) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).rstrip(b"=").decode()

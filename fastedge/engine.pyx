@@ -487,6 +487,8 @@ cdef class Exchange:
         return self._told(self.start())
 
     def step_resume(self, answer):
+        if self.wait is None:
+            raise ValueError("nobody waits")
         return self._told(self.resume(answer))
 
     def step_lead(self):

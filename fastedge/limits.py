@@ -157,6 +157,7 @@ token_cache_entries_max = 1_000_000  # for each bound JwtAuth of a worker
 token_cache_mb_max = 64  # tokens and their claims, for each bound JwtAuth of a worker
 token_refusals_max = 1024  # tokens that were refused, and why, for each bound JwtAuth of a worker
 token_refusals_kb_max = 1024
+require_values_max = 1024  # in one rule about a claim
 token_cache_sweep_max = 256  # entries that one insertion looks at before it gives up being fair
 secret_bytes_min = 32  # as long as the shortest hash (RFC 7518 §3.2)
 rsa_key_bits_min = 2048  # RFC 7518 §3.3

@@ -24,6 +24,8 @@ def test_names_of_the_package() -> None:
 
 def test_names_of_the_stages() -> None:
     assert stages.__all__ == [
+        "AllOf",
+        "AnyOf",
         "CacheRules",
         "Experiment",
         "GeoGate",
@@ -31,6 +33,7 @@ def test_names_of_the_stages() -> None:
         "JwtAuth",
         "Match",
         "Redirects",
+        "Require",
         "When",
     ]
     assert all(hasattr(stages, name) for name in stages.__all__)

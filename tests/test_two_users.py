@@ -19,7 +19,7 @@ from fastedge._core.key import cache_key
 from fastedge.engine import Engine, Exchange, Site
 from fastedge.geo import compile_table, load
 from fastedge.identity.keys import KeySet
-from fastedge.stages import CacheRules, Experiment, GeoGate, GeoRoute, JwtAuth, Redirects
+from fastedge.stages import AllOf, AnyOf, CacheRules, Experiment, GeoGate, GeoRoute, JwtAuth, Redirects, Require
 
 NOW = 1_800_000_000.0
 SECRET = b"an HMAC secret of 32 bytes, just"
@@ -109,6 +109,10 @@ def stage_sets() -> dict[str, list[Any]]:
     """Every stage that ships, with every option that decides what an origin hears; and stages together."""
     halves = {"a": 1, "b": 1}
     claims = {"sub": "x-user", "plan": "x-plan"}
+    by_cookie = JwtAuth(
+        **AUTH, token_from=["cookie:uid", "query:q"], forward_claims={"plan": "x-plan"}, key_claims=["plan"]
+    )
+    by_header = JwtAuth(**AUTH, forward_claims={"sub": "x-user"})
     by_claim = Experiment("pay", halves, sticky_by="claim:sub")
     return {
         "Redirects": [Redirects(rows=[("/old", "/new"), ("/a/*", "/b/*")])],
@@ -127,6 +131,15 @@ def stage_sets() -> dict[str, list[Any]]:
         "JwtAuth keying all claims": [JwtAuth(**AUTH, forward_claims=claims, key_claims=["plan", "sub"])],
         "JwtAuth forwarding the token": [JwtAuth(**AUTH, forward_token=True)],
         "JwtAuth with preflights": [JwtAuth(**AUTH, allow_preflight=True, forward_claims=claims, key_claims=["plan"])],
+        "JwtAuth from a cookie and the query": [by_cookie],
+        "JwtAuth from a cookie, then CacheRules": [by_cookie, CacheRules(strip_cookies=True, key=["cookie:beta"])],
+        "CacheRules, then JwtAuth from a cookie": [
+            CacheRules(ttl_s=60, key=["cookie:uid"], strip_cookies=True),
+            by_cookie,
+        ],
+        "AnyOf": [AnyOf(by_header, by_cookie)],
+        "AllOf": [AllOf(by_cookie, by_header)],
+        "Require": [JwtAuth(**AUTH), Require(one_of={"plan": ["free", "paid"]})],
         "JwtAuth and Experiment": [JwtAuth(**AUTH), by_claim],
         "CacheRules": [CacheRules(default_ttl_s=60, drop_query=["utm_*"], sort_query=True, tags={"/a/*": ["a"]})],
         "CacheRules without a query": [CacheRules(keep_query=[], ttl_s=60)],
@@ -175,7 +188,8 @@ TOKENS = st.one_of(
 )
 
 
-COOKIES = ["uid=ann", "uid=bob", "uid=", "beta=1", f"edge_exp={'a' * 24}"]
+SIGNED = [token(sub=sub, plan=plan) for sub in ("ann", "bob") for plan in ("free", "paid")]
+COOKIES = ["uid=ann", "uid=bob", "uid=", "beta=1", f"edge_exp={'a' * 24}", *(f"uid={one}" for one in SIGNED)]
 
 
 @st.composite
@@ -185,9 +199,7 @@ def users(draw: Any) -> tuple[Request, str]:
     bearer = draw(TOKENS)
     if bearer is not None:
         fields.append(("Authorization", f"Bearer {bearer}"))
-    cookies = draw(
-        st.lists(st.sampled_from(["uid=ann", "uid=bob", "beta=1", f"edge_exp={'a' * 24}", "uid="]), max_size=2)
-    )
+    cookies = draw(st.lists(st.sampled_from(COOKIES), max_size=2))
     if cookies:
         fields.append(("Cookie", "; ".join(cookies)))
     for name in draw(st.lists(st.sampled_from(["X-User", "X-Plan", "X-Country", "X_User", "Origin"]), max_size=2)):
@@ -195,7 +207,7 @@ def users(draw: Any) -> tuple[Request, str]:
     if draw(st.booleans()):
         fields.append(("Access-Control-Request-Method", "PUT"))
     method = draw(st.sampled_from(["GET", "GET", "GET", "OPTIONS", "HEAD"]))
-    target = draw(st.sampled_from(["/a/1", "/a/1", "/b", "/old", "/b?q=1"]))
+    target = draw(st.sampled_from(["/a/1", "/a/1", "/b", "/old", "/b?q=1", f"/b?x=1&q={SIGNED[0]}"]))
     return Request(method, target, fields, host="shop.example"), f"0.0.{draw(st.integers(0, 4))}.9"
 
 
@@ -215,13 +227,16 @@ def plan_of(engine: Engine, request: Request, client: str) -> Exchange | None:
 
 
 def heard(exchange: Exchange) -> tuple[str | None, str, list[tuple[str, str]], set[str]]:
-    """What stages have a say in: origin, target, fields that they made, and names of the client's that they took away."""
+    """What stages have a say in: origin, target, fields that they made, and names of the client's that they took away.
+
+    What is taken away outside the key is taken from everyone who says it: reserved fields, and a cookie with a token.
+    """
     plan = exchange.ctx.plan
     made: list[tuple[str, str]] = []
     replaced: set[str] = set()
-    for name, value, _ in plan.header_edits:
+    for name, value, keyed in plan.header_edits:
         if value is None:
-            replaced.add(name)
+            replaced |= {name} if keyed else set()
             made = [line for line in made if line[0] != name]
         else:
             made.append((name, value))

@@ -3,12 +3,30 @@
 from collections.abc import Callable
 
 from benchmarks.harness import Bench
-from benchmarks.jobs import answer, bigbody, cached, disk, herd, hit, idle, large, latency, objects, proxy, purge, scale
+from benchmarks.jobs import (
+    answer,
+    bigbody,
+    cached,
+    disk,
+    herd,
+    hit,
+    idle,
+    large,
+    latency,
+    objects,
+    proxy,
+    purge,
+    rs256,
+    scale,
+    tenth,
+)
 from benchmarks.report import JobReport
 
 JOBS: dict[str, Callable[[Bench], JobReport]] = {
     "proxy": proxy.run,
     "answer": answer.run,
+    "tenth": tenth.run,
+    "rs256": rs256.run,
     "hit": hit.run,
     "cached": cached.run,
     "disk": disk.run,

@@ -4,7 +4,7 @@ beside it."""
 import time
 from functools import partial
 
-from benchmarks import agree, traffic
+from benchmarks import agree, tokens, traffic
 from benchmarks.harness import Bench
 from benchmarks.jobs.common import add_cpu, answer_load, report_for
 from benchmarks.peers.fastedge import FASTEDGE_CACHED
@@ -21,11 +21,13 @@ def run(bench: Bench) -> JobReport:
     """CPU microseconds a request; one stored page for all visitors, and the floor gives its own to anyone."""
     peers = bench.present("cached", PEERS)
     report = report_for(bench, "cached", "HS256 token + cookie bucket + country, 1 KB from the cache", peers)
-    visitors = traffic.make_visitors(bench.countries.addresses(traffic.TOKEN_POOL), int(time.time()))
+    now = int(time.time())
+    visitors = traffic.make_visitors(bench.countries.addresses(tokens.POOL), now)
     with bench.serving(peers, origin_peer=counting_origin()) as scene:
         for each in scene.edges:
             if each.peer is not FLOOR:
                 agree.require_answers(each, visitors, bench.countries)
+                agree.require_refusals(each, tokens.refused_tokens(tokens.HS256, now))
         load = answer_load(bench, visitors, count=bench.count)
         add_cpu(report, bench.measure(scene.edges, load, partial(bench.hits, scene.origin)))
     return report

@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 
-from benchmarks import traffic
+from benchmarks import tokens, traffic
 from benchmarks.harness import Bench
 from benchmarks.jobs.common import answer_load, report_for
 from benchmarks.peers import Peer
@@ -26,7 +26,7 @@ def run(bench: Bench) -> JobReport:
     report = report_for(bench, "scale", "answer job with 1 and 2 workers, closed loop", peers)
     if shared := _shared(bench):
         report.notes.append(shared)
-    visitors = traffic.make_visitors(bench.countries.addresses(traffic.TOKEN_POOL), int(time.time()))
+    visitors = traffic.make_visitors(bench.countries.addresses(tokens.POOL), int(time.time()))
     with bench.serving(peers) as scene:
         turns = bench.measure(scene.edges, answer_load(bench, visitors, count=bench.count))
     for name, rounds in turns.items():

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from benchmarks import traffic
+from benchmarks import tokens
 from benchmarks.errors import BenchmarkError
 from benchmarks.peers import Peer, Setting, fill
 from benchmarks.process import HOST, Command
@@ -56,11 +56,26 @@ def _prepare_cache(setting: Setting, memory_mb: int = MEMORY_MB, disk: str = "")
     return _prepare(setting, text, {TOKEN_VARIABLE: ADMIN_TOKEN})
 
 
-def _prepare_answer(setting: Setting, policy: str) -> Command:
+def _prepare_answer(setting: Setting, policy: str, cache_tokens: int = 0) -> Command:
     (setting.directory / "country.bin").write_bytes(_compiled_countries(setting))
-    values = {"policy": POLICIES / policy, "secret_variable": SECRET_VARIABLE}
+    values = {"policy": _policy(setting, policy, cache_tokens), "secret_variable": SECRET_VARIABLE}
     text = fill("fastedge_answer.toml", **_addresses(setting), **values)
-    return _prepare(setting, text, {SECRET_VARIABLE: traffic.SECRET})
+    return _prepare(setting, text, {SECRET_VARIABLE: tokens.SECRET})
+
+
+def _prepare_rs256(setting: Setting, cache_tokens: int = 0) -> Command:
+    (setting.directory / "jwks.json").write_text(tokens.jwk_set())
+    policy = _policy(setting, "verified.py", cache_tokens)
+    return _prepare(setting, fill("fastedge_rs256.toml", **_addresses(setting), policy=policy), {})
+
+
+def _policy(setting: Setting, name: str, cache_tokens: int) -> Path:
+    """The policy, or a copy of it that differs in how many tokens it remembers."""
+    if not cache_tokens:
+        return POLICIES / name
+    text = (POLICIES / name).read_text().replace('keys="shop"', f'keys="shop", cache_tokens={cache_tokens}')
+    (setting.directory / name).write_text(text)
+    return setting.directory / name
 
 
 def _addresses(setting: Setting) -> dict[str, object]:
@@ -84,6 +99,12 @@ FASTEDGE = Peer("fastedge", _missing, _version, _prepare_proxy)
 FASTEDGE_BULK = Peer("fastedge", _missing, _version, _prepare_bulk)
 FASTEDGE_ANSWER = Peer("fastedge", _missing, _version, partial(_prepare_answer, policy="answer.py"))
 FASTEDGE_CACHED = replace(FASTEDGE_ANSWER, prepare=partial(_prepare_answer, policy="cached.py"))
+FASTEDGE_TENTH = replace(
+    FASTEDGE_ANSWER, prepare=partial(_prepare_answer, policy="answer.py", cache_tokens=tokens.TENTH)
+)
+FASTEDGE_RS256 = Peer("fastedge", _missing, _version, _prepare_rs256)
+# One is the fewest that it remembers.
+FASTEDGE_RS256_VERIFY = replace(FASTEDGE_RS256, name="fastedge-verify", prepare=partial(_prepare_rs256, cache_tokens=1))
 FASTEDGE_CACHE = Peer("fastedge", _missing, _version, _prepare_cache)
 # A tier of memory that holds a dozen pages of 64 KB: the other thousand come from the disk's.
 FASTEDGE_DISK = replace(FASTEDGE_CACHE, prepare=partial(_prepare_cache, memory_mb=1, disk=DISK))

@@ -1,6 +1,6 @@
-"""HAProxy: as a proxy, as a cache, and with its own jwt_verify, map_ip and xxh3 for the answer and cached jobs."""
+"""HAProxy: as a proxy, as a cache, and with its own jwt_verify, map_ip and xxh3 for the jobs with tokens."""
 
-from benchmarks import traffic
+from benchmarks import tokens, traffic
 from benchmarks.peers import CONNECTIONS_MAX, Peer, Setting, fill, find_program, first_line
 from benchmarks.process import HOST, Command
 
@@ -34,6 +34,12 @@ def _prepare_cached(setting: Setting) -> Command:
     return _prepare(setting, job, _store())
 
 
+def _prepare_rs256(setting: Setting) -> Command:
+    (setting.directory / "page.html").write_bytes(traffic.PAGE)
+    (setting.directory / "shop.pem").write_bytes(tokens.public_pem())
+    return _prepare(setting, _token("RS256", "shop.pem") + fill("haproxy_page.cfg"))
+
+
 def _cache(setting: Setting) -> str:
     return fill("haproxy_cache.cfg", host=HOST, origin_port=setting.origin_port)
 
@@ -46,8 +52,12 @@ def _gate(setting: Setting) -> str:
     lines = (f"{block} {country}\n" for block, country in setting.countries.blocks())
     (setting.directory / "countries.map").write_text("".join(lines))
     (setting.directory / "page.html").write_bytes(traffic.PAGE)
-    values = {"secret": traffic.SECRET, "issuer": traffic.ISSUER, "audience": traffic.AUDIENCE, "seed": SEED}
-    return fill("haproxy_gate.cfg", **values)
+    return _token("HS256", tokens.SECRET) + fill("haproxy_bucket.cfg", seed=SEED)
+
+
+def _token(algorithm: str, key: str) -> str:
+    values = {"algorithm": algorithm, "key": key, "issuer": tokens.ISSUER, "audience": tokens.AUDIENCE}
+    return fill("haproxy_token.cfg", **values)
 
 
 def _prepare(setting: Setting, job: str, store: str = "") -> Command:
@@ -68,5 +78,6 @@ def _program() -> str:
 
 HAPROXY = Peer("haproxy", _missing, _version, _prepare_proxy)
 HAPROXY_ANSWER = Peer("haproxy", _missing, _version, _prepare_answer)
+HAPROXY_RS256 = Peer("haproxy", _missing, _version, _prepare_rs256)
 HAPROXY_CACHE = Peer("haproxy", _missing, _version, _prepare_cache)
 HAPROXY_CACHED = Peer("haproxy", _missing, _version, _prepare_cached)

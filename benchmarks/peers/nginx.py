@@ -1,7 +1,8 @@
 """nginx: as a proxy, as a cache, and with LuaJIT for the answer and cached jobs (FFI to libcrypto, cjson, geo,
 split_clients).
 
-Two gates stand in the comparison: one verifies each token, as lua-resty-jwt does, and one remembers verified tokens.
+Two gates stand in the comparison: one verifies each token, as lua-resty-jwt does, and one remembers verified tokens,
+all of them or a tenth.
 """
 
 import os
@@ -13,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from benchmarks import traffic
+from benchmarks import tokens, traffic
 from benchmarks.cpu import process_tree
 from benchmarks.peers import CONNECTIONS_MAX, Peer, Setting, fill, find_program, first_line
 from benchmarks.process import HOST, STOP_S_MAX, Command
@@ -23,6 +24,7 @@ MODULES = ("ndk_http_module.so", "ngx_http_lua_module.so")
 # tcp_nopush, what is left of a page of 64 KB waits for the client's acknowledgement: 40 ms.
 SMALL_PAGES = "sendfile off;"
 LARGE_PAGES = "sendfile on;"
+ALL_TOKENS = 2 * tokens.POOL
 _CJSON = ("/usr/lib/*/lua/5.1/cjson.so", "/usr/local/lib/lua/5.1/cjson.so", "/usr/lib/lua/5.1/cjson.so")
 
 
@@ -53,32 +55,33 @@ def _prepare_cache(setting: Setting, sending: str) -> Command:
     return _prepare(setting, _origin(setting) + store + _server("nginx_cache.conf", setting), "")
 
 
-def _prepare_answer(setting: Setting, remember: bool) -> Command:
-    return _prepare_gate(setting, _server("nginx_answer.conf", setting, remember))
+def _prepare_answer(setting: Setting, remembered: int = 0) -> Command:
+    return _prepare_gate(setting, _server("nginx_answer.conf", setting), remembered)
 
 
-def _prepare_cached(setting: Setting, remember: bool) -> Command:
+def _prepare_cached(setting: Setting, remembered: int = 0) -> Command:
     store = fill("nginx_store.conf", sending=SMALL_PAGES)
-    return _prepare_gate(setting, _origin(setting) + store + _server("nginx_cached.conf", setting, remember))
+    return _prepare_gate(setting, _origin(setting) + store + _server("nginx_cached.conf", setting), remembered)
 
 
 def _origin(setting: Setting) -> str:
     return fill("nginx_origin.conf", host=HOST, origin_port=setting.origin_port)
 
 
-def _server(template: str, setting: Setting, remember: bool = False) -> str:
-    return fill(template, host=HOST, port=setting.port, remember="true" if remember else "false")
+def _server(template: str, setting: Setting) -> str:
+    return fill(template, host=HOST, port=setting.port)
 
 
-def _prepare_gate(setting: Setting, job: str) -> Command:
+def _prepare_gate(setting: Setting, job: str, remembered: int) -> Command:
     lines = (f"{block} {country};\n" for block, country in setting.countries.blocks())
     (setting.directory / "countries.conf").write_text("".join(lines))
     (setting.directory / "page.html").write_bytes(traffic.PAGE)
     gate = fill(
         "gate.lua",
-        secret=traffic.SECRET,
-        issuer=traffic.ISSUER,
-        audience=traffic.AUDIENCE,
+        secret=tokens.SECRET,
+        issuer=tokens.ISSUER,
+        audience=tokens.AUDIENCE,
+        remembered=remembered,
         libcrypto=_libcrypto(),
     )
     (setting.directory / "gate.lua").write_text(gate)
@@ -127,7 +130,8 @@ def _libcrypto() -> str:
 NGINX = Peer("nginx", _missing, _version, _prepare_proxy, settle=_dismiss_loader)
 NGINX_CACHE = replace(NGINX, prepare=partial(_prepare_cache, sending=SMALL_PAGES))
 NGINX_CACHE_LARGE = replace(NGINX, prepare=partial(_prepare_cache, sending=LARGE_PAGES))
-NGINX_LUA = Peer("nginx-lua", _missing_lua, _version, partial(_prepare_answer, remember=False), settle=_dismiss_loader)
-NGINX_LUA_CACHED = replace(NGINX_LUA, prepare=partial(_prepare_cached, remember=False))
-NGINX_LUA_CACHE = replace(NGINX_LUA, name="nginx-lua-cache", prepare=partial(_prepare_answer, remember=True))
-NGINX_LUA_CACHE_CACHED = replace(NGINX_LUA_CACHE, prepare=partial(_prepare_cached, remember=True))
+NGINX_LUA = Peer("nginx-lua", _missing_lua, _version, _prepare_answer, settle=_dismiss_loader)
+NGINX_LUA_CACHED = replace(NGINX_LUA, prepare=_prepare_cached)
+NGINX_LUA_CACHE = replace(NGINX_LUA, name="nginx-lua-cache", prepare=partial(_prepare_answer, remembered=ALL_TOKENS))
+NGINX_LUA_CACHE_CACHED = replace(NGINX_LUA_CACHE, prepare=partial(_prepare_cached, remembered=ALL_TOKENS))
+NGINX_LUA_TENTH = replace(NGINX_LUA_CACHE, prepare=partial(_prepare_answer, remembered=tokens.TENTH))

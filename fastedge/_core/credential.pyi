@@ -1,6 +1,6 @@
 from typing import Literal, final
 
-from fastedge._core.message import Request
+from fastedge._core.message import Plan, Request
 
 @final
 class CredentialSource:
@@ -10,3 +10,5 @@ class CredentialSource:
     @property
     def text(self) -> str: ...
     def shown(self, request: Request) -> bytes | Literal["several"] | None: ...
+
+def conceal(source: CredentialSource, request: Request, plan: Plan) -> None: ...

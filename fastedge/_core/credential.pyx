@@ -37,7 +37,7 @@ cdef class CredentialSource:
         elif kind == "cookie" and is_cookie_name(self.name):
             self.place, self.field = IN_COOKIE, _COOKIE
         elif kind == "query" and name and not set(name) & set("*&=#"):
-            self.place, self.without = IN_QUERY, QueryRules([name], False, False)
+            self.place, self.without = IN_QUERY, QueryRules([self.name], False, False)
         else:
             raise ValueError(f'"header", "header:NAME", "cookie:NAME" or "query:NAME" is expected, not {text!r}')
 
@@ -73,6 +73,11 @@ cdef class CredentialSource:
         else:
             plan.edit(self.field, None, True, True)
         return 0
+
+
+def conceal(CredentialSource source not None, Request request not None, Plan plan not None):
+    """For tests and tools."""
+    source.conceal(request, plan)
 
 
 cdef Shown credential(list sources, Request request, Span* found) except *:

@@ -7,6 +7,7 @@ from fastedge._core.revocations cimport Revocable
 cdef class Admission:
     """Who a credential says the client is; immutable, shared by all requests that show it."""
     cdef readonly object claims     # read-only mapping; None: it says nothing
+    cdef Py_ssize_t told            # how many fields the origin is told; mostly none, and then the lists are not touched
     cdef list names                 # fields towards the origin: FieldName,
     cdef list values                # bytes,
     cdef list keyed                 # and whether it is in the cache key

@@ -1,6 +1,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, final
 
+from fastedge._core.message import Context, Request
 from fastedge._core.pipeline import NativeStage
 from fastedge._core.revocations import Revocable
 
@@ -46,5 +47,6 @@ class Gate(NativeStage):
     def missing(self) -> Refusal: ...
     @property
     def reserved_fields(self) -> tuple[str, ...]: ...
+    def trace(self, request: Request, ctx: Context) -> list[tuple[str, str]]: ...
     @property
     def hidden_parameters(self) -> tuple[str, ...]: ...

@@ -20,6 +20,7 @@ cdef class Admission:
             self.names.append(intern_text(name))
             self.values.append(value_to_wire(value))
             self.keyed.append(bool(keyed))
+        self.told = len(self.names)
         self.private = private
         self.revocable = revocable
 
@@ -27,7 +28,7 @@ cdef class Admission:
 cdef Admission make_admission(object claims, list names, list values, list keyed, bint private, Revocable revocable):
     cdef Admission admission = Admission.__new__(Admission)
     admission.claims, admission.names, admission.values, admission.keyed = claims, names, values, keyed
-    admission.private, admission.revocable = private, revocable
+    admission.told, admission.private, admission.revocable = len(names), private, revocable
     return admission
 
 
@@ -61,6 +62,10 @@ cdef class Gate(NativeStage):
     cdef int conceal(self, Request request, Context ctx) except -1:
         return 0
 
+    def trace(self, Request request not None, Context ctx not None):
+        """For `explain`: the checks that the request's credential passes or not, as (check, outcome), without secrets."""
+        return []
+
     cdef object request_hook(self, Request request, Context ctx):
         return self.settle(self.examine(request, ctx), request, ctx)
 
@@ -81,7 +86,7 @@ cdef class Gate(NativeStage):
         if admission.claims is not None:
             ctx.add_claims(admission.claims)
         self.conceal(request, ctx)
-        for i in range(len(admission.names)):
+        for i in range(admission.told):
             ctx.plan.edit(<FieldName> admission.names[i], <bytes> admission.values[i], True, admission.keyed[i] is True)
         if admission.private:
             ctx.plan.keep_private("private")

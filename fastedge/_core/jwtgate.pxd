@@ -16,6 +16,7 @@ cdef class JwtGate(Gate):
     cdef Admission nobody           # for a preflight; None: it needs a token too
     cdef bint forward_token
     cdef Revocations revocations    # or None
+    cdef object tracer              # of a key set: what `explain` is told about a token
 
     cdef int take_keys(self) except -1
     cdef object judged(self, bytes token, double now, bint may_renew)

@@ -23,6 +23,7 @@ class JwtGate(Gate):
         forward_token: bool,
         claim_fields: Collection[str],
         revocations: Revocations | None = None,
+        tracer: Callable[[Any], Callable[[bytes, float], list[tuple[str, str]]]] | None = None,
     ) -> None: ...
     @property
     def tokens(self) -> VerifiedTokens: ...

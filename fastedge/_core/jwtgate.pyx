@@ -5,7 +5,7 @@ Verifies nothing itself: a token that is not in the table goes to what `make_jud
 
 cimport cython
 
-from fastedge._core.credential cimport NONE_SHOWN, SEVERAL_SHOWN, Span, conceal_all, credential
+from fastedge._core.credential cimport NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, Span, conceal_all, credential
 from fastedge._core.fields cimport FieldName, intern_text
 from fastedge._core.message cimport Context, Request
 from fastedge._core.pipeline cimport Wait
@@ -13,6 +13,7 @@ from cpython.object cimport PyObject
 
 cdef FieldName _origin = intern_text("origin")
 cdef FieldName _request_method = intern_text("access-control-request-method")
+_PRESENCE = ("no token", "a token")
 
 
 @cython.final
@@ -24,7 +25,7 @@ cdef class JwtGate(Gate):
 
     def __init__(
         self, VerifiedTokens tokens not None, list sources not None, KeySlot keys not None, make_judge, *, str stage,
-        str realm, reasons, bint allow_preflight, bint forward_token, claim_fields, Revocations revocations=None,
+        str realm, reasons, bint allow_preflight, bint forward_token, claim_fields, Revocations revocations=None, tracer=None,
     ):
         self.tokens = tokens
         self.sources = sources
@@ -40,6 +41,7 @@ cdef class JwtGate(Gate):
         self.reserved_fields = tuple(claim_fields)
         self.hidden_parameters = tuple([source.text.partition(":")[2] for source in sources if source.text.startswith("query:")])
         self.revocations = revocations
+        self.tracer = tracer
         self.take_keys()
 
     cdef object examine(self, Request request, Context ctx):
@@ -59,6 +61,16 @@ cdef class JwtGate(Gate):
         if found is not NULL:
             return self.unless_revoked(<Admission> <object> found, ctx.now)
         return self.judged(shown.at[:shown.size], ctx.now, self.keys.renew is not None)
+
+    def trace(self, Request request not None, Context ctx not None):
+        """By what `tracer(keys)` has made of the keys: trace(token, now)."""
+        cdef Span shown
+        cdef list found = [(source.text, _PRESENCE[source.shown(request) is not None]) for source in self.sources]
+        if credential(self.sources, request, &shown) != ONE_SHOWN or self.tracer is None:
+            return found
+        if self.keys.keys is None:
+            return [*found, ("keys", "unknown: they are fetched while the edge runs")]
+        return found + self.tracer(self.keys.keys)(shown.at[:shown.size], ctx.now)
 
     cdef int conceal(self, Request request, Context ctx) except -1:
         if not self.forward_token:

@@ -27,7 +27,7 @@ cdef class Hook:
     cdef bint may_wait
     cdef int watched        # a custom stage's hook that has a say in what is stored: its stage, counted from 1; or 0
     cdef list inputs        # what of its condition is in no cache key
-    cdef NativeStage native
+    cdef readonly NativeStage native    # None: a Python object's hook, `call`
     cdef object call
     cdef int condition      # index into the pipeline's conditions; -1: always
     cdef int serial         # index into the pipeline's hook names, for the stuck-worker marker

@@ -48,6 +48,7 @@ class Hook:
     stage: str
     name: str
     fail_open: bool
+    native: NativeStage | None
 
 @final
 class BoundPipeline:

@@ -23,7 +23,7 @@ cdef class Reserved:
         self.spelled_low = self.folded != self.texts
         for text in self.texts:
             self.lengths |= 1ULL << (len(text) & 63)
-        self.parameters = QueryRules(list(dict.fromkeys(parameters)), False, False) if parameters else None
+        self.parameters = QueryRules([name.encode() for name in dict.fromkeys(parameters)], False, False) if parameters else None
 
     cdef int enforce(self, Request request, Context ctx) except -1:
         if self.lengths:

@@ -14,6 +14,7 @@ import orjson
 from fastedge import CONTINUE
 from fastedge._core.address import pack_address
 from fastedge._core.fields import Fields
+from fastedge._core.gate import Gate
 from fastedge._core.key import cache_key
 from fastedge._core.message import Request, Response
 from fastedge._core.pipeline import Hook, HookFailure
@@ -95,7 +96,11 @@ def explained(prepared: Prepared, request: Request, client: bytes, now: float) -
         changes = {name: plan[name] for name in plan if plan[name] != last_plan[name]}
         last_plan = plan
         ran.append(hook)
-        steps.append({"stage": hook.stage, "hook": hook.name, "outcome": _outcome(verdict), "changes": changes})
+        step: dict[str, Any] = {"stage": hook.stage, "hook": hook.name, "outcome": _outcome(verdict)}
+        step["changes"] = changes
+        if isinstance(hook.native, Gate):
+            step["checks"] = hook.native.trace(request, exchange.ctx)
+        steps.append(step)
 
     exchange.observe(observe)
     step = exchange.step_start()
@@ -290,6 +295,8 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
 def _stage_lines(row: dict[str, Any]) -> Iterator[str]:
     outcome = click.style(row["outcome"], fg=_COLOURS.get(row["outcome"], "green"))
     yield f"  {'✗' if row['outcome'] == 'error' else '✓'}  {row['stage']}.{row['hook']}  {outcome}"
+    for check, outcome in row.get("checks", ()):
+        yield click.style(f"       {check}: {outcome}", dim=True)
     for name, value in row["changes"].items():
         yield f"       {name} = {_short(value)}"
 

@@ -1,4 +1,4 @@
-"""One JSON Web Key (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2) as a Key. Never takes one meant for anything but verifying."""
+"""One JSON Web Key (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2). Never takes one that is meant for something else."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType

@@ -3,9 +3,23 @@
 from fastedge._core.condition import Match
 from fastedge._core.pipeline import When
 from fastedge.stages.cache_rules import CacheRules
+from fastedge.stages.combined import AllOf, AnyOf
 from fastedge.stages.experiment import Experiment
 from fastedge.stages.geo import GeoGate, GeoRoute
 from fastedge.stages.jwt_auth import JwtAuth
 from fastedge.stages.redirects import Redirects
+from fastedge.stages.require import Require
 
-__all__ = ["CacheRules", "Experiment", "GeoGate", "GeoRoute", "JwtAuth", "Match", "Redirects", "When"]
+__all__ = [
+    "AllOf",
+    "AnyOf",
+    "CacheRules",
+    "Experiment",
+    "GeoGate",
+    "GeoRoute",
+    "JwtAuth",
+    "Match",
+    "Redirects",
+    "Require",
+    "When",
+]

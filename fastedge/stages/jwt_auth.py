@@ -6,6 +6,7 @@ request is `_core.jwtgate`.
 
 import os
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from fastedge._core.credential import CredentialSource
@@ -13,7 +14,6 @@ from fastedge._core.gate import Admission
 from fastedge._core.jwtgate import JwtGate
 from fastedge._core.keyslot import KeySlot
 from fastedge._core.tokens import VerifiedTokens
-from fastedge.errors import ConfigError
 from fastedge.identity.algorithms import ALGORITHMS
 from fastedge.identity.judge import Judge
 from fastedge.identity.jwt import Verifier
@@ -40,7 +40,7 @@ class Snapshot(Protocol):
 class JwtAuth:
     """Verifies a bearer token against the keys named `keys`; sets `ctx.claims`; else answers 401 (400, 503).
 
-    `token_from` says where it may stand, in order: "header" (Authorization), "header:NAME", "cookie:NAME", "query:NAME".
+    `token_from` says where it may stand: "header" (Authorization), "header:NAME", "cookie:NAME", "query:NAME".
     `issuer` and `audience` are required of every token unless `require_issuer=False` or `require_audience=False`
     says otherwise; each is a string or several of which one must match. `forward_claims` maps claims to fields for the
     origin; what a client sends under those names never passes. An answer that saw a forwarded claim is not stored,
@@ -90,9 +90,7 @@ class JwtAuth:
         self._cache_tokens = int(options.number("cache_tokens", cache_tokens, 1, token_cache_entries_max))
         self._random_bytes = random_bytes
         if forward_token and any(source.text.startswith("query:") for source in self._sources):
-            raise options.error(
-                "forward_token", "a token in the query is never forwarded: it would be in the cache key"
-            )
+            raise options.error("forward_token", "a token in the query is never forwarded: it would be in the key")
 
     def bind(self, snapshot: Snapshot) -> JwtGate:
         """The gate for this snapshot's keys, with an empty table of verified tokens."""
@@ -162,7 +160,7 @@ class JwtAuth:
         texts = options.text_list("token_from", [token_from] if isinstance(token_from, str) else token_from)
         if not texts or len(set(texts)) < len(texts):
             raise options.error("token_from", "at least one place, each once")
-        return tuple(options.made("token_from", lambda text=text: CredentialSource(text)) for text in texts)
+        return tuple(options.made("token_from", partial(CredentialSource, text)) for text in texts)
 
     def _known_algorithms(self, names: Collection[str] | None) -> frozenset[str] | None:
         if names is None:

@@ -18,6 +18,7 @@ from benchmarks.traffic import Visitor
 COUNTRIES = CountryTable((1 << 24, 2 << 24), (8, 8), ("DE", "FR"))
 VISITORS = [Visitor(f"head.body{n}.sign", f"{n:02x}", f"{1 + n % 2}.0.0.{n}") for n in range(60)]
 TOKENS = {f"Bearer {visitor.token}" for visitor in VISITORS}
+REFUSED = {"a forged token": "head.body0.forged", "an expired token": "head.old.sign"}
 NUMBERS = count()
 
 
@@ -64,12 +65,13 @@ def serving(edge: Edge) -> Iterator[Edge]:
 def test_honest_edge_passes() -> None:
     with serving(Edge()) as edge:
         agree.require_answers(edge, VISITORS, COUNTRIES)
+        agree.require_pages(edge, VISITORS)
+        agree.require_refusals(edge, REFUSED)
 
 
 @pytest.mark.parametrize(
     ("edge", "problem"),
     [
-        (Edge(is_valid=lambda _: True), "answered 200 to a forged token"),
         (Edge(is_valid=lambda _: False), "answered .401"),
         (Edge(country=lambda _: "DE"), "'DE'.* instead of .*'FR'"),
         (Edge(page=traffic.PAGE[:-1]), "answered .200, False"),
@@ -77,11 +79,33 @@ def test_honest_edge_passes() -> None:
         (Edge(bucket=lambda _: "a"), "100% of the visitors are in bucket a"),
         (Edge(bucket=lambda _: "ab"[next(NUMBERS) // 7 % 2]), "changed the bucket"),
     ],
-    ids=["any token", "no token", "country", "page", "no bucket", "one bucket", "fickle"],
+    ids=["no token", "country", "page", "no bucket", "one bucket", "fickle"],
 )
 def test_edge_that_does_other_work_is_refused(edge: Edge, problem: str) -> None:
     with serving(edge), pytest.raises(BenchmarkError, match=problem):
         agree.require_answers(edge, VISITORS, COUNTRIES)
+
+
+@pytest.mark.parametrize(
+    ("edge", "problem"),
+    [
+        (Edge(is_valid=lambda _: True), "answered 200 to no token"),
+        (Edge(is_valid=lambda sent: sent != ""), "answered 200 to a forged token"),
+        (Edge(is_valid=lambda sent: sent.endswith(".sign")), "answered 200 to an expired token"),
+    ],
+    ids=["anyone", "any token", "any date"],
+)
+def test_edge_that_lets_in_who_must_stay_out_is_refused(edge: Edge, problem: str) -> None:
+    with serving(edge), pytest.raises(BenchmarkError, match=problem):
+        agree.require_refusals(edge, REFUSED)
+
+
+@pytest.mark.parametrize(
+    "edge", [Edge(is_valid=lambda _: False), Edge(page=traffic.PAGE[:-1])], ids=["no token", "page"]
+)
+def test_edge_without_a_page_for_each_visitor_is_refused(edge: Edge) -> None:
+    with serving(edge), pytest.raises(BenchmarkError, match=r"answered \d+ and \d+ bytes to 1.0.0.0"):
+        agree.require_pages(edge, VISITORS)
 
 
 def test_page_of_another_length_is_refused() -> None:

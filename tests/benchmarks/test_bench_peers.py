@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import traffic
+from benchmarks import tokens, traffic
 from benchmarks.countries import CountryTable, make_countries
 from benchmarks.peers import Peer, Setting
 from benchmarks.peers.fastedge import (
@@ -18,6 +18,9 @@ from benchmarks.peers.fastedge import (
     FASTEDGE_CACHE_LARGE,
     FASTEDGE_CACHED,
     FASTEDGE_DISK,
+    FASTEDGE_RS256,
+    FASTEDGE_RS256_VERIFY,
+    FASTEDGE_TENTH,
     FASTEDGE_TIERS,
     POLICIES,
     SECRET_VARIABLE,
@@ -39,8 +42,9 @@ def setting(tmp_path: Path, countries: CountryTable) -> Setting:
     return Setting(tmp_path, 8080, 9001, tmp_path, countries, workers=2)
 
 
-def test_policy_answers_the_page_of_all_peers() -> None:
-    policy = runpy.run_path(str(POLICIES / "answer.py"))
+@pytest.mark.parametrize("name", ["answer.py", "verified.py"])
+def test_policy_answers_the_page_of_all_peers(name: str) -> None:
+    policy = runpy.run_path(str(POLICIES / name))
     assert policy["PAGE"] == traffic.PAGE
     assert isinstance(policy["pipeline"], Pipeline)
 
@@ -65,8 +69,21 @@ def test_compiled_table_knows_what_the_other_peers_know(countries: CountryTable,
 
 def test_secret_comes_by_the_environment_and_stands_in_no_file(setting: Setting) -> None:
     command = FASTEDGE_ANSWER.prepare(setting)
-    assert command.environment[SECRET_VARIABLE] == traffic.SECRET
-    assert all(traffic.SECRET.encode() not in path.read_bytes() for path in setting.directory.iterdir())
+    assert command.environment[SECRET_VARIABLE] == tokens.SECRET
+    assert all(tokens.SECRET.encode() not in path.read_bytes() for path in setting.directory.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("peer", "cache_tokens"), [(FASTEDGE_TENTH, 1000), (FASTEDGE_RS256_VERIFY, 1)], ids=["tenth", "verify"]
+)
+def test_policy_differs_only_in_how_many_tokens_it_remembers(setting: Setting, peer: Peer, cache_tokens: int) -> None:
+    peer.prepare(setting)
+    config = load_config(Sources.read(setting.directory / "edge.toml", {SECRET_VARIABLE: tokens.SECRET}))
+    assert config.policy is not None
+    copy = Path(config.policy.file)
+    text = copy.read_text()
+    assert text.count(f", cache_tokens={cache_tokens}") == 1
+    assert text.replace(f", cache_tokens={cache_tokens}", "") == (POLICIES / copy.name).read_text()
 
 
 def test_cached_policy_marks_the_page_with_country_and_bucket(countries: CountryTable, setting: Setting) -> None:
@@ -104,8 +121,8 @@ def test_cache_has_the_tiers_of_its_job(setting: Setting, peer: Peer, memory_mb:
 
 @pytest.mark.parametrize(
     "peer",
-    [FASTEDGE, FASTEDGE_ANSWER, FASTEDGE_BULK, FASTEDGE_CACHE, FASTEDGE_CACHED],
-    ids=["proxy", "answer", "bulk", "cache", "cached"],
+    [FASTEDGE, FASTEDGE_ANSWER, FASTEDGE_RS256, FASTEDGE_BULK, FASTEDGE_CACHE, FASTEDGE_CACHED],
+    ids=["proxy", "answer", "rs256", "bulk", "cache", "cached"],
 )
 def test_edge_file_is_what_fastedge_reads(setting: Setting, peer: Peer) -> None:
     environment = peer.prepare(setting).environment

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import agree, traffic
+from benchmarks import agree, tokens, traffic
 from benchmarks.__main__ import main
 from benchmarks.errors import BenchmarkError
 from benchmarks.harness import Bench
@@ -118,9 +118,11 @@ def test_proxy_peer_brings_the_origin_s_page(bench: Bench, peer: Peer) -> None:
     ids=lambda peer: peer.name,
 )
 def test_answer_peer_does_the_whole_job(bench: Bench, peer: Peer) -> None:
-    visitors = traffic.make_visitors(bench.countries.addresses(200), int(time.time()), 200)
+    now = int(time.time())
+    visitors = traffic.make_visitors(bench.countries.addresses(200), now)
     with bench.serving([peer]) as scene:
         agree.require_answers(scene.edges[0], visitors, bench.countries)
+        agree.require_refusals(scene.edges[0], tokens.refused_tokens(tokens.HS256, now))
 
 
 @pytest.mark.parametrize("job", ["idle", "bigbody"])

@@ -1,7 +1,5 @@
 """Invariant: without a valid token no request passes, and what an origin hears of claims comes from a token alone."""
 
-import base64
-import hmac
 import inspect
 import json
 import tracemalloc
@@ -12,27 +10,23 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokens_by_hand import CLAIMS, NOW, SECRET, make, public_set, signed
 
-from fastedge import CONTINUE, Context, Pipeline, Plan, Request, Response
+from fastedge import CONTINUE, Context, Pipeline, Plan, Request, Response, When
+from fastedge._core.accesslog import LogBuffer
 from fastedge._core.jwtgate import JwtGate
-from fastedge.errors import ConfigError, StageError
+from fastedge._core.keyslot import KeySlot
+from fastedge._core.pipeline import Wait
+from fastedge.engine import Engine, Exchange, Site
+from fastedge.errors import ConfigError
 from fastedge.identity.keys import KeySet
 from fastedge.identity.refusal import TokenRefusal
 from fastedge.stages.jwt_auth import JwtAuth
 
-NOW = 1_800_000_000.0
-SECRET = b"an HMAC secret of 32 bytes, just"
-CLAIMS = {"iss": "https://id.shop.example", "aud": "shop", "sub": "ann", "exp": NOW + 600}
+AUTH = {"issuer": "https://id.shop.example", "audience": "shop", "keys": "shop"}
 
 
-def b64(data: bytes) -> bytes:
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
-
-
-def make(*, secret: bytes = SECRET, **changes: Any) -> str:
-    claims = {name: value for name, value in {**CLAIMS, **changes}.items() if value is not None}
-    signing_input = b64(b'{"alg":"HS256"}') + b"." + b64(json.dumps(claims).encode())
-    return (signing_input + b"." + b64(hmac.digest(secret, signing_input, "sha256"))).decode()
+BEARER = ("Authorization", "Bearer " + make())
 
 
 def snapshot(secret: bytes = SECRET) -> SimpleNamespace:
@@ -43,6 +37,19 @@ def gate(**options: Any) -> JwtGate:
     return JwtAuth(**{"issuer": "https://id.shop.example", "audience": "shop", "keys": "shop", **options}).bind(
         snapshot()
     )
+
+
+def begun(stage: Any, request: Request) -> Exchange:
+    """The exchange of a request, as a pipeline of this stage has decided about it."""
+    engine = Engine({"*": Site("", Pipeline(stage).bind(snapshot()), "main")}, ["main"])
+    exchange = engine.begin(request, NOW, bytes(16))
+    assert exchange is not None
+    exchange.step_start()
+    return exchange
+
+
+def planned(stage: Any, headers: Any, method: str = "GET") -> Plan:
+    return begun(stage, Request(method, "/", headers)).ctx.plan
 
 
 def ask(
@@ -209,7 +216,7 @@ def test_preflight_passes_only_where_it_is_allowed() -> None:
     verdict, ctx = ask(bound, "Bearer junk", method="OPTIONS", headers=[*PREFLIGHT, ("x-user", "root")])
     assert verdict is CONTINUE
     assert ctx.claims == {}
-    assert ctx.plan.header_edits == [("authorization", None, True), ("x-user", None, True)]
+    assert ctx.plan.header_edits == [("authorization", None, True)]
 
 
 @pytest.mark.parametrize(
@@ -238,16 +245,20 @@ def test_forwarded_claim_is_for_this_client_alone() -> None:
 def test_keyed_claim_leaves_the_answer_storable() -> None:
     bound = gate(forward_claims={"sub": "x-user", "tier": "x-tier"}, key_claims=["tier"])
     _, ctx = ask(bound, "Bearer " + make(sub=None, tier="gold"))
-    assert ctx.plan.header_edits == [("authorization", None, True), ("x-user", None, True), ("x-tier", "gold", True)]
+    assert ctx.plan.header_edits == [("authorization", None, True), ("x-tier", "gold", True)]
     assert ctx.plan.is_storable
     _, ctx = ask(bound, "Bearer " + make(tier="gold"))
     assert not ctx.plan.is_storable
 
 
 def test_forged_field_is_dropped_although_the_claim_is_absent() -> None:
-    bound = gate(forward_claims={"email": "x-email"})
-    _, ctx = ask(bound, "Bearer " + make(), headers=[("X-Email", "root@shop.example")])
-    assert ("x-email", None, True) in ctx.plan.header_edits
+    plan = planned(JwtAuth(**AUTH, forward_claims={"email": "x-email"}), [("X-Email", "root@shop.example"), BEARER])
+    assert plan.header_edits == [("x-email", None, False), ("authorization", None, True)]
+
+
+def test_forged_field_is_dropped_where_the_gate_does_not_stand() -> None:
+    elsewhere = When("/account/*", JwtAuth(**AUTH, forward_claims={"sub": "x-user"}))
+    assert planned(elsewhere, [("X-User", "root")]).header_edits == [("x-user", None, False)]
 
 
 @pytest.mark.parametrize(
@@ -262,11 +273,10 @@ def test_forged_field_is_dropped_although_the_claim_is_absent() -> None:
     ],
 )
 def test_forged_lookalike_is_dropped(field: str, forged: str, dropped: bool) -> None:
-    bound = gate(forward_claims={"sub": field}, allow_preflight=True)
-    _, ctx = ask(bound, "Bearer " + make(), headers=[(forged, "root")])
-    assert ((forged.lower(), None, True) in ctx.plan.header_edits) == dropped
-    _, ctx = ask(bound, method="OPTIONS", headers=[*PREFLIGHT, (forged, "root")])
-    assert ((forged.lower(), None, True) in ctx.plan.header_edits) == dropped
+    stage = JwtAuth(**AUTH, forward_claims={"sub": field}, allow_preflight=True)
+    for method, headers in (("GET", [BEARER]), ("OPTIONS", PREFLIGHT)):
+        plan = planned(stage, [*headers, (forged, "root")], method)
+        assert ((forged.lower(), None, False) in plan.header_edits) == dropped
 
 
 @given(
@@ -394,12 +404,145 @@ def test_algorithms_that_the_keys_cannot_do_are_refused_when_bound() -> None:
         gate(algorithms=["RS256"])
 
 
-def test_two_gates_in_a_row_are_an_error_and_let_nobody_in() -> None:
+def test_two_gates_in_a_row_say_together_who_it_is() -> None:
     ctx = Context(now=NOW)
-    request = Request("GET", "/", {"authorization": "Bearer " + make()})
+    request = Request("GET", "/", {"authorization": "Bearer " + make(sub="ann"), "x-device": make(sub="phone", os="a")})
     assert gate().decide(request, ctx) is CONTINUE
-    with pytest.raises(StageError, match="claims are known already"):
-        gate().decide(request, ctx)
+    assert gate(token_from="header:x-device").decide(request, ctx) is CONTINUE
+    assert (ctx.claims["sub"], ctx.claims["os"]) == ("ann", "a")  # of two claims of one name, the first is the one
+
+
+# --- where a token may stand -----------------------------------------------------------------------------------------
+
+
+def shown(*places: str, target: str = "/", **headers: str) -> tuple[Any, Context]:
+    ctx = Context(now=NOW, plan=Plan(origin="main", target=target))
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return gate(token_from=places).decide(Request("GET", target, fields), ctx), ctx
+
+
+@pytest.mark.parametrize("place", ["header", "header:x-token", "cookie:session", "query:access_token"])
+def test_token_is_taken_from_its_place_and_goes_no_further(place: str) -> None:
+    token = make()
+    fields = {"authorization": "Bearer " + token, "x_token": token, "cookie": f"a=1; session={token}; b=2"}
+    verdict, ctx = shown(place, target=f"/p?x=1&access_token={token}&y=2", **fields)
+    assert verdict is CONTINUE and ctx.claims["sub"] == "ann"
+    edits = {
+        "header": [("authorization", None, True)],
+        "header:x-token": [("x-token", None, True)],
+        "cookie:session": [("cookie", "a=1; b=2", False)],
+        "query:access_token": [],
+    }
+    assert ctx.plan.header_edits == edits[place]
+    assert (token in ctx.plan.target) == (place != "query:access_token")
+    assert ctx.plan.target.startswith("/p?x=1&") and ctx.plan.target.endswith("y=2")
+
+
+def test_only_cookie_leaves_no_cookie_field() -> None:
+    _, ctx = shown("cookie:session", cookie=f"session={make()}")
+    assert ctx.plan.header_edits == [("cookie", None, False)]
+
+
+def test_places_that_agree_are_one_credential() -> None:
+    token = make()
+    verdict, ctx = shown("header", "cookie:session", authorization="Bearer " + token, cookie=f"session={token}")
+    assert verdict is CONTINUE
+    assert ctx.plan.header_edits == [("authorization", None, True), ("cookie", None, False)]
+
+
+@pytest.mark.parametrize(
+    ("target", "fields"),
+    [
+        ("/", {"authorization": "Bearer {1}", "cookie": "session={2}"}),
+        ("/?t={2}", {"authorization": "Bearer {1}"}),
+        ("/?t={1}&t={2}", {}),
+        ("/?t={1}&%74={2}", {}),
+        ("/", {"cookie": "session={1}; session={2}"}),
+        ("/?t={1}", {"cookie": "session={2}"}),
+        ("/?t={1}&t=", {}),
+    ],
+)
+def test_credentials_that_differ_are_never_chosen_from(target: str, fields: dict[str, str]) -> None:
+    def filled(text: str) -> str:
+        return text.replace("{1}", make(sub="ann")).replace("{2}", make(sub="bob"))
+
+    verdict, ctx = shown(
+        "header", "cookie:session", "query:t", target=filled(target), **{n: filled(v) for n, v in fields.items()}
+    )
+    assert isinstance(verdict, Response) and verdict.status == 400
+    assert verdict.headers["www-authenticate"] == 'Bearer realm="edge", error="invalid_request"'
+    assert ctx.notes == {"JwtAuth": "several"}
+
+
+@pytest.mark.parametrize("place", ["body", "header:", "cookie:a b", "cookie:", "query:", "query:a*", "query:a&b", ""])
+def test_place_that_is_none_is_refused(place: str) -> None:
+    with pytest.raises(ConfigError, match="token_from"):
+        gate(token_from=[place])
+
+
+def test_query_token_is_never_forwarded() -> None:
+    with pytest.raises(ConfigError, match="never forwarded"):
+        gate(token_from=["header", "query:t"], forward_token=True)
+
+
+def test_log_does_not_see_a_token_in_the_query_on_any_path() -> None:
+    stage = When("/account/*", JwtAuth(**AUTH, token_from=["query:t"]))
+    log = LogBuffer()
+    for target in ("/account/1?a=1&t=secret&b=2", "/other?t=secret", "/other?%74=secret"):
+        exchange = begun(stage, Request("GET", target))
+        log.write(exchange.request, exchange.ctx)
+    lines = [json.loads(line) for line in log.take_batch().splitlines()]
+    assert [line["query"] for line in lines] == ["a=1&b=2", None, None]
+
+
+# --- keys that change ------------------------------------------------------------------------------------------------
+
+
+def live_gate(slot: KeySlot, **options: Any) -> JwtGate:
+    return JwtAuth(**AUTH, **options).bind(SimpleNamespace(keys={"shop": slot}))
+
+
+def test_swapped_keys_are_in_force_from_the_next_request_on() -> None:
+    slot, authorization = KeySlot(KeySet.from_secret(SECRET)), "Bearer " + make()
+    bound = live_gate(slot)
+    assert ask(bound, authorization)[0] is CONTINUE
+    slot.swap(KeySet.from_secret(b"the next secret of 32 bytes ...."))
+    assert refusal(bound, authorization)[2] == "signature"
+    slot.swap(KeySet.from_secret(SECRET))
+    assert ask(bound, authorization)[0] is CONTINUE
+
+
+def test_without_keys_it_is_the_edges_fault() -> None:
+    verdict, ctx = ask(live_gate(KeySlot(None, renew=lambda: None)), "Bearer " + make())
+    assert (verdict.status, verdict.headers["retry-after"]) == (503, "5")
+    assert "www-authenticate" not in verdict.headers
+    assert ctx.notes == {"JwtAuth": "keys_unavailable"}
+
+
+def rotating(step: Any) -> tuple[KeySlot, str]:
+    """A slot whose key set has another kid, and the token that its owner has signed with a new key."""
+    return KeySlot(KeySet.from_jwks(public_set("old")), renew=lambda: step), "Bearer " + signed("new")
+
+
+def test_unknown_kid_waits_for_newer_keys_once() -> None:
+    async def step() -> None: ...
+
+    slot, authorization = rotating(step)
+    bound = live_gate(slot)
+    verdict, ctx = ask(bound, authorization)
+    assert isinstance(verdict, Wait) and verdict.step is step
+    refused = verdict.then(None)  # nothing new came
+    assert (refused.status, ctx.notes) == (401, {"JwtAuth": "no_key"})
+    verdict, ctx = ask(bound, authorization)
+    slot.swap(KeySet.from_jwks(public_set("new")))
+    assert verdict.then(None) is CONTINUE
+    assert ctx.claims["sub"] == "ann"
+    assert ctx.plan.header_edits == [("authorization", None, True)]
+
+
+def test_unknown_kid_is_refused_at_once_while_nobody_may_ask() -> None:
+    slot, authorization = rotating(None)
+    assert refusal(live_gate(slot), authorization)[2] == "no_key"
 
 
 # --- docs ------------------------------------------------------------------------------------------------------------

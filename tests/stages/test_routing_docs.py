@@ -9,13 +9,19 @@ import pytest
 from fastedge import Context, Plan, Request, limits
 from fastedge._core.cachestage import SOURCES
 from fastedge.routing import find_loops, load_table
-from fastedge.stages import CacheRules, Experiment, Redirects
+from fastedge.stages import CacheRules, Experiment, Redirects, Require
 
 DOCS = Path(__file__).parents[2] / "docs" / "stages"
 
 
 @pytest.mark.parametrize(
-    ("page", "stage"), [("redirects.md", Redirects), ("experiment.md", Experiment), ("cache_rules.md", CacheRules)]
+    ("page", "stage"),
+    [
+        ("redirects.md", Redirects),
+        ("experiment.md", Experiment),
+        ("cache_rules.md", CacheRules),
+        ("require.md", Require),
+    ],
 )
 def test_option_table_names_every_option_in_order(page, stage):
     table = (DOCS / page).read_text().partition("| option |")[2].partition("\n\n")[0]

@@ -21,7 +21,7 @@ local SECRET, ISSUER, AUDIENCE = "@SECRET@", "@ISSUER@", "@AUDIENCE@"
 local find, sub, now = string.find, string.sub, ngx.time
 local context = C.HMAC_CTX_new()
 local digest, digest_length = ffi.new("unsigned char[64]"), ffi.new("unsigned int[1]")
-local remembered = lrucache.new(20000)
+local remembered = @REMEMBERED@ > 0 and lrucache.new(@REMEMBERED@)
 local algorithms = {} -- by header: there are as many as there are issuers' key versions
 
 C.HMAC_Init_ex(context, SECRET, #SECRET, C.EVP_sha256(), nil)
@@ -67,13 +67,14 @@ local function verify_or_remember(token)
     return claims
 end
 
+local check_token = remembered and verify_or_remember or verify
 local gate = {}
 
-function gate.check(remember)
+function gate.check()
     local authorization = ngx.var.http_authorization
     local claims
     if authorization and sub(authorization, 1, 7) == "Bearer " then
-        claims = (remember and verify_or_remember or verify)(sub(authorization, 8))
+        claims = check_token(sub(authorization, 8))
     end
     if not claims then
         ngx.header["WWW-Authenticate"] = 'Bearer realm="shop"'
@@ -81,8 +82,8 @@ function gate.check(remember)
     end
 end
 
-function gate.answer(remember)
-    gate.check(remember)
+function gate.answer()
+    gate.check()
     ngx.header.content_length = #PAGE
     ngx.print(PAGE)
 end
