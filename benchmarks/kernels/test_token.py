@@ -1,7 +1,7 @@
 """What a bearer token costs: seen before, and at first sight beside the bare signature check.
 
 A pool of 10,000 different tokens of about 400 bytes, asked for in random order, each time as new objects, as they come
-off the wire. `--benchmark-enable` measures; every round goes through `POOL` tokens, `ROUND` at first sight: divide by it.
+off the wire. `--benchmark-enable` measures; a round goes through `POOL` tokens, at first sight `ROUND`: divide by it.
 """
 
 import base64

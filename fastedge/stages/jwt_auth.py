@@ -97,11 +97,15 @@ class JwtAuth:
         keys = self._options.named("keys", self._keys, snapshot.keys, "keys")
         slot = keys if isinstance(keys, KeySlot) else KeySlot(keys)
         tokens = VerifiedTokens(self._cache_tokens, token_cache_mb_max << 20, self._random_bytes(48))
+
+        def verifier(keys: KeySet) -> Verifier:
+            return Verifier(keys, self._rules(keys, is_fetched=slot.renew is not None))
+
         return JwtGate(
             tokens,
             list(self._sources),
             slot,
-            lambda keys: self._judge(keys, tokens, is_fetched=slot.renew is not None),
+            lambda keys: self._judge(verifier(keys), tokens),
             stage="JwtAuth",
             realm=self._realm,
             reasons={reason.value: 503 if reason is TokenRefusal.KEYS_UNAVAILABLE else 401 for reason in TokenRefusal},
@@ -109,12 +113,10 @@ class JwtAuth:
             forward_token=self._forward_token,
             claim_fields=[row.field for row in self._forward],
             revocations=getattr(snapshot, "revocations", None),
+            tracer=lambda keys: verifier(keys).trace,
         )
 
-    def _judge(
-        self, keys: KeySet, tokens: VerifiedTokens, *, is_fetched: bool
-    ) -> Callable[[bytes, float], Admission | str]:
-        verifier = Verifier(keys, self._rules(keys, is_fetched=is_fetched))
+    def _judge(self, verifier: Verifier, tokens: VerifiedTokens) -> Callable[[bytes, float], Admission | str]:
         seed = self._random_bytes(48)
         refused = VerifiedTokens(token_refusals_max, token_refusals_kb_max << 10, seed, True)
         return Judge(verifier, self._forward, tokens, refused).judge
