@@ -9,6 +9,8 @@ from msgspec import Struct
 
 from fastedge._core.pipeline import BoundPipeline
 from fastedge._core.proxies import TrustedProxies
+from fastedge._core.revocations import Revocations
+from fastedge.clock import now
 from fastedge.config.load import load
 from fastedge.config.policy import Policies, bind_policies
 from fastedge.config.schema import EdgeConfig
@@ -18,6 +20,7 @@ from fastedge.engine import Engine, Site
 from fastedge.geo.data import shipped_table
 from fastedge.geo.table import load as load_geo
 from fastedge.identity.keys import KeySet
+from fastedge.revocation_list import private_list
 from fastedge.routing.redirects import load_table
 
 MAKERS = Makers(
@@ -27,6 +30,7 @@ MAKERS = Makers(
     table=load_table,
     geo=lambda name, data: load_geo(data),
     shipped_geo=shipped_table,
+    revocations=lambda name, data, entries_max: private_list(name, data, entries_max, now()),
 )
 
 
@@ -55,10 +59,13 @@ class Prepared(Struct, frozen=True):
         return list({id(site.pipeline): site.pipeline for site in self.engine.sites()}.values())
 
 
-def prepare(sources: Sources, generation: int) -> Prepared:
-    """Everything that one configuration needs to serve. Raises ConfigErrors with all that is wrong."""
+def prepare(sources: Sources, generation: int, revocations: Revocations | None = None) -> Prepared:
+    """Everything that one configuration needs to serve. Raises ConfigErrors with all that is wrong.
+
+    `revocations` is the host's table, which its supervisor fills; without one a table is made of the file alone.
+    """
     config = load(sources)
-    snapshot = make_snapshot(config, sources, MAKERS)
+    snapshot = make_snapshot(config, sources, MAKERS, revocations)
     policies = bind_policies(config, sources, snapshot, generation)
     engine = Engine(
         _sites(config, policies),

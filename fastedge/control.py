@@ -30,6 +30,7 @@ class Start(Struct, frozen=True):
     sources: int
     metrics: int
     purges: int
+    revocations: int
     disk: int | None  # the shared index of the disk tier
     purge_file: int | None  # None: there is no disk tier, or no file could be made
     listeners: tuple[int, ...]

@@ -1,4 +1,5 @@
-"""What a worker inherits as memory: the sources of its configuration, sealed; the counters and purges that all share.
+"""What a worker inherits as memory: the sources of its configuration, sealed; the counters, purges and revocations that
+all share.
 
 All are anonymous: secrets in them never touch a disk, and the kernel frees them with their last process.
 """
@@ -7,9 +8,10 @@ import fcntl
 import mmap
 import os
 
-from fastedge._core import purges
+from fastedge._core import purges, revocations
 from fastedge._core.metrics import WorkerState, initialise, mapping_bytes, read_worker
 from fastedge._core.purges import Purges
+from fastedge._core.revocations import Revocations
 from fastedge.config.sources import Sources
 
 
@@ -79,3 +81,32 @@ def private_purges() -> Purges:
 def _initialised(buffer: mmap.mmap) -> Purges:
     purges.initialise(buffer)
     return Purges(buffer)
+
+
+class SharedRevocations:
+    """The table of revocations that all workers read, made once for the life of the supervisor, which writes it."""
+
+    def __init__(self, entries_max: int) -> None:
+        self.descriptor = os.memfd_create("fastedge-revocations", os.MFD_CLOEXEC)
+        os.ftruncate(self.descriptor, revocations.mapping_bytes(entries_max))
+        self.table = _written_here(mmap.mmap(self.descriptor, 0), entries_max)
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
+def map_revocations(descriptor: int) -> Revocations:
+    """In a worker: what `SharedRevocations` holds. It cannot be written there."""
+    return Revocations(mmap.mmap(descriptor, 0, prot=mmap.PROT_READ))
+
+
+def private_revocations(entries_max: int) -> Revocations:
+    """For a process that shares its memory with nobody."""
+    return _written_here(mmap.mmap(-1, revocations.mapping_bytes(entries_max)), entries_max)
+
+
+def _written_here(buffer: mmap.mmap, entries_max: int) -> Revocations:
+    revocations.initialise(buffer, entries_max, os.urandom(32))
+    table = Revocations(buffer)
+    table.release = lambda offset, size: buffer.madvise(mmap.MADV_REMOVE, offset, size)
+    return table

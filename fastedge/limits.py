@@ -167,6 +167,15 @@ key_file_bytes_max = 1024 * 1024
 jwk_set_keys_max = 1024
 keys_max = 1024  # in one set
 
+# --- revocations (RFC 7519 §4.1.7) -----------------------------------------------------------------------------------
+revocations_entries_max = 1_000_000  # in force on a host; 64 bytes each
+revocations_asked_max = 16_000_000
+revocations_bytes_max = 1024 * 1024 * 1024  # [revocations] file
+revocations_journal_bytes_min = 16 * 1024 * 1024  # a journal that is twice as long as when it was new is made anew
+revocation_request_items_max = 10_000  # in one POST /v1/revocations
+revocations_errors_max = 20  # told of one file
+revocation_name_bytes_max = 8 * 1024  # of a jti or a sub: no token holds a longer one
+
 # --- redirect tables (routing) ---------------------------------------------------------------------------------------
 redirect_rows_max = 1_000_000
 redirect_patterns_max = 1_000  # rows with a `*` inside: they are tried one after the other

@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable
 
+from fastedge._core.revocations import Revocations
 from fastedge.assembly import Prepared, prepare
 from fastedge.config import ConfigErrors
 from fastedge.config.problems import Problem
@@ -28,6 +29,7 @@ class Preparation:
         generation: int,
         descriptor: int,
         on_done: Callable[["Preparation"], None],
+        revocations: Revocations | None = None,
     ) -> None:
         self.generation = generation
         self.prepared: Prepared | None = None
@@ -35,6 +37,7 @@ class Preparation:
         self._loop = loop
         self._descriptor = descriptor
         self._on_done = on_done
+        self._revocations = revocations
         self._is_aborted = False
         self._is_running = True
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
@@ -51,7 +54,7 @@ class Preparation:
 
     def _run(self) -> None:
         try:
-            self.prepared = prepare(read_sources(self._descriptor), self.generation)
+            self.prepared = prepare(read_sources(self._descriptor), self.generation, self._revocations)
         except ConfigErrors as errors:
             self.problems = errors.problems
         except BaseException as error:  # whatever a policy raises refuses the reload; without a vote it would be done

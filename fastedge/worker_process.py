@@ -21,6 +21,7 @@ import uvloop
 from fastedge import control
 from fastedge._core.metrics import Metrics
 from fastedge._core.purges import Purges
+from fastedge._core.revocations import Revocations
 from fastedge.assembly import Prepared, prepare
 from fastedge.clock import monotonic
 from fastedge.config import ConfigErrors
@@ -42,7 +43,7 @@ from fastedge.control import (
 )
 from fastedge.disk.tier import DiskTier
 from fastedge.errors import ConfigError
-from fastedge.handover import map_purges, read_sources
+from fastedge.handover import map_purges, map_revocations, read_sources
 from fastedge.inspection import bounded
 from fastedge.limits import tidy_delay_ms, worker_kill_grace_ms
 from fastedge.preparation import Preparation
@@ -65,7 +66,9 @@ def main() -> None:
 async def _run(start: Start) -> int:
     sock = socket.socket(fileno=start.control)
     try:
-        prepared = prepare(read_sources(start.sources), start.generation)
+        revocations = map_revocations(start.revocations)
+        os.close(start.revocations)
+        prepared = prepare(read_sources(start.sources), start.generation, revocations)
         os.close(start.sources)
         size = os.fstat(start.metrics).st_size
         metrics = Metrics(mmap.mmap(start.metrics, size), start.slot)
@@ -76,7 +79,7 @@ async def _run(start: Start) -> int:
         return _fail(sock, errors.problems)
     except ConfigError as error:
         return _fail(sock, [Problem("", "", str(error))])
-    return await Agent(start, prepared, metrics, log).serve(sock)
+    return await Agent(start, prepared, metrics, log, revocations).serve(sock)
 
 
 def _fail(sock: socket.socket, problems: Iterable[Problem]) -> int:
@@ -87,11 +90,14 @@ def _fail(sock: socket.socket, problems: Iterable[Problem]) -> int:
 class Agent:
     """Does in this process what the supervisor says."""
 
-    def __init__(self, start: Start, prepared: Prepared, metrics: Metrics, log: LogWriter | None) -> None:
+    def __init__(
+        self, start: Start, prepared: Prepared, metrics: Metrics, log: LogWriter | None, revocations: Revocations
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._start = start
         self._metrics = metrics
         self._log = log
+        self._revocations = revocations
         self._observer = Observer(metrics, worker=start.slot, write=log.put if log else None)
         self._preparation: Preparation | None = None
         self._inspections: set[asyncio.Task[None]] = set()
@@ -149,7 +155,7 @@ class Agent:
     def _prepare(self, generation: int, metric_origins: tuple[str, ...], descriptor: int) -> None:
         self._abort()
         self._metric_origins = metric_origins
-        self._preparation = Preparation(self._loop, generation, descriptor, self._prepared)
+        self._preparation = Preparation(self._loop, generation, descriptor, self._prepared, self._revocations)
 
     def _prepared(self, preparation: Preparation) -> None:
         """Its thread has ended; one that was aborted meanwhile is of no interest."""

@@ -59,6 +59,8 @@ cdef enum Cell:
     PURGES_HOST
     PURGES_EVERYTHING
     PURGES_INVALIDATION
+    REVOCATIONS
+    REVOCATIONS_CAPACITY
     STATUS_FIRST = 64           # one cell for each status of STATUSES
     REQUEST_DURATION = 128      # a histogram
     ORIGINS_FIRST = 224         # one block of ORIGIN_CELLS for each origin

@@ -18,6 +18,8 @@ def check(config: EdgeConfig, sites: Mapping[int, Site], origins: frozenset[str]
         _check_tls(dotted("origins", name), origin, problems)
     for name, key in config.keys.items():
         _check_key(dotted("keys", name), key, problems)
+    if config.revocations.journal is not None and config.revocations.journal == config.revocations.file:
+        problems.add("revocations.journal", "found the file of revocations, expected a file of its own")
     _check_hosts(sites, problems)
     if origins is not None:
         _check_origin_names(config, sites, origins, problems)

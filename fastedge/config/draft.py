@@ -94,6 +94,8 @@ def _references(config: EdgeConfig, sites: Mapping[int, Site]) -> Iterator[Refer
             if (value := getattr(keys, field)) is not None:
                 key = dotted(dotted("keys", name), field)
                 yield Reference(key, value, limits.key_bytes_max, is_file=field.endswith("_file"))
+    if config.revocations.file:
+        yield Reference("revocations.file", config.revocations.file, limits.revocations_bytes_max)
     for name, table in config.tables.items():
         yield Reference(dotted(dotted("tables", name), "file"), table.file, limits.table_bytes_max)
     if config.geo.database:

@@ -198,6 +198,33 @@ class Key(Struct, frozen=True, kw_only=True):
     jwks_url: Annotated[NotYet | None, Meta(description="Reserved: not supported yet.")] = None
 
 
+class Revocations(Struct, frozen=True, kw_only=True):
+    """Tokens that are no longer good before their time is over; more of them come by `POST /v1/revocations`."""
+
+    file: Annotated[
+        FilePath | None,
+        Meta(
+            description="Revocations, a JSON object a line. What is no longer there after a reload is revoked no more."
+        ),
+    ] = None
+    journal: Annotated[
+        FilePath | None,
+        Meta(
+            description="Where those that were POSTed are kept over a restart. Left out: they end with the supervisor.",
+            extra=_RESTART,
+        ),
+    ] = None
+    entries_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=limits.revocations_asked_max,
+            description="Revocations in force on the host, 64 bytes of memory each.",
+            extra=_RESTART,
+        ),
+    ] = limits.revocations_entries_max
+
+
 class Table(Struct, frozen=True, kw_only=True):
     """A table that a stage names."""
 
@@ -289,6 +316,7 @@ class EdgeConfig(Struct, frozen=True, kw_only=True):
     policy: Policy = Policy()
     origins: Mapping[str, Origin] = MappingProxyType({})
     keys: Mapping[str, Key] = MappingProxyType({})
+    revocations: Revocations = Revocations()
     tables: Mapping[str, Table] = MappingProxyType({})
     cache: Cache = Cache()
     geo: Geo = Geo()
@@ -325,6 +353,7 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         "policy": Section(Policy),
         "origins": Section(Origin, Shape.NAMED, limits.origins_max),
         "keys": Section(Key, Shape.NAMED, limits.keys_max),
+        "revocations": Section(Revocations),
         "tables": Section(Table, Shape.NAMED, limits.tables_max),
         "cache": Section(Cache),
         "geo": Section(Geo),

@@ -19,7 +19,8 @@ Maker = Callable[[str, bytes], Any]  # of a name for messages and the bytes; rai
 
 
 class Makers(Struct, frozen=True):
-    """Who makes what: key sets of a shared secret, a PEM file and a JWK Set, a redirect table, a geo table."""
+    """Who makes what: key sets of a shared secret, a PEM file and a JWK Set, a redirect table, a geo table, and
+    revocations (at most so many)."""
 
     secret: Maker
     public_key: Maker
@@ -27,29 +28,37 @@ class Makers(Struct, frozen=True):
     table: Maker
     geo: Maker
     shipped_geo: Callable[[], Any]
+    revocations: Callable[[str, bytes, int], Any]
 
 
 class Snapshot(Struct, frozen=True):
-    """What a pipeline is bound to: `keys` and `tables` by name, the names of the origins, and the geo table."""
+    """What a pipeline is bound to: `keys` and `tables` by name, the names of the origins, the geo table, and the
+    revocations: None where nobody can be revoked."""
 
     keys: Mapping[str, Any]
     tables: Mapping[str, Any]
     origins: frozenset[str]
     geo: Any
+    revocations: Any = None
 
     def __repr__(self) -> str:
         return f"<Snapshot: {len(self.keys)} keys, {len(self.tables)} tables, {len(self.origins)} origins>"
 
 
-def make_snapshot(config: EdgeConfig, sources: Sources, makers: Makers) -> Snapshot:
-    """The snapshot of a configuration that `load` gave. Raises ConfigErrors for all that cannot be made."""
+def make_snapshot(config: EdgeConfig, sources: Sources, makers: Makers, revocations: Any = None) -> Snapshot:
+    """The snapshot of a configuration that `load` gave. Raises ConfigErrors for all that cannot be made.
+
+    `revocations` is the host's table; without one a table is made of the file alone.
+    """
     problems: list[Problem] = []
     keys = _made(problems, sources, _keys(config, sources, makers))
     tables = _made(problems, sources, _tables(config, sources, makers))
     geo = _made(problems, sources, _geo(config, sources, makers))
+    if revocations is None:
+        revocations = _made(problems, sources, _revocations(config, sources, makers)).get("revocations")
     if problems:
         raise ConfigErrors(problems)
-    return Snapshot(keys, tables, frozenset(config.origins), geo["geo"])
+    return Snapshot(keys, tables, frozenset(config.origins), geo["geo"], revocations)
 
 
 _Job = tuple[str, str, Callable[[], Any]]  # the name in the snapshot, the key of edge.toml, how it is made
@@ -96,6 +105,13 @@ def _geo(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]
         yield "geo", "geo", makers.shipped_geo
     else:
         yield "geo", "geo.database", _job(makers.geo, sources.shown(database), sources.files[database])
+
+
+def _revocations(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:
+    file, entries_max = config.revocations.file, config.revocations.entries_max
+    if file is not None:
+        name, data = sources.shown(file), sources.files[file]
+        yield "revocations", "revocations.file", lambda: makers.revocations(name, data, entries_max)
 
 
 def _job(maker: Maker, name: str, data: bytes) -> Callable[[], Any]:

@@ -37,8 +37,10 @@ from fastedge.handover import SealedSources, SharedMetrics, SharedPurges
 from fastedge.inspection import Inspection
 from fastedge.limits import cache_inspection_ms_max, supervisor_gap_ms_max, supervisor_tick_ms
 from fastedge.purge_file import PurgeFile, open_purges
+from fastedge.revocation_list import for_workers
 from fastedge.server.prometheus import render
 from fastedge.supervisor.listeners import Listeners
+from fastedge.supervisor.revoking import Revoker
 from fastedge.supervisor.table import Kill, Reason, Spawn, State, WorkerTable
 from fastedge.supervisor.vote import Vote
 from fastedge.supervisor.workers import WorkerProcess, exit_text
@@ -59,7 +61,8 @@ class Supervisor:
         self.disk = DiskDirectory(config.cache) if config.cache.disk_path else None
         self.listeners = Listeners("server.listen", config.server.listen, count)
         self.config = config
-        self.sealed = SealedSources(sources, 1)
+        self.revoker = Revoker(config, sources, say)
+        self.sealed = SealedSources(for_workers(config, sources), 1)
         self.table = WorkerTable(count)
         self.metrics = SharedMetrics(count)
         self._own_metrics = Metrics(self.metrics.buffer, count)
@@ -95,6 +98,7 @@ class Supervisor:
             self.sealed.close()
             self.metrics.close()
             self.purges.close()
+            self.revoker.close()
             if self.purge_file is not None:
                 self.purge_file.close()
             if self.disk is not None:
@@ -121,9 +125,11 @@ class Supervisor:
         self.tell(self._workers, Reopen())
 
     def render_metrics(self) -> bytes:
+        figures = dict(self.revoker.figures())
         if self.disk is not None:
-            for name, value in self.disk.figures().items():
-                self._own_metrics.set(name, value)
+            figures.update(self.disk.figures())
+        for name, value in figures.items():
+            self._own_metrics.set(name, value)
         return render(self.metrics.buffer, self.metric_origins)
 
     def status(self) -> dict[str, Any]:
@@ -228,6 +234,7 @@ class Supervisor:
             sources=sealed.descriptor,
             metrics=self.metrics.descriptor,
             purges=self.purges.descriptor,
+            revocations=self.revoker.descriptor,
             disk=self.disk.descriptor if self.disk else None,
             purge_file=self.purge_file.descriptor if self.purge_file else None,
             listeners=self.listeners.descriptors(slot),

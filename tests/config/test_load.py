@@ -17,7 +17,7 @@ MISMATCHES = [
     ("[serverr]", "serverr: unknown section; did you mean server?"),
     (
         "[x]",
-        "x: unknown section; known: admin, cache, geo, keys, log, origins, policy, server, sites, tables",
+        "x: unknown section; known: admin, cache, geo, keys, log, origins, policy, revocations, server, sites, tables",
     ),
     ("[server]\nworker = 1", "server.worker: unknown key; did you mean workers?"),
     ("[log]\nx = 1", "log.x: unknown key; known: access"),
@@ -134,6 +134,12 @@ def test_mistake_alone_has_one_message(problems, text, message):
     assert f"edge.toml: {message}" in lines
     # A key without source that is wrong in another way, and nothing else, is reported once.
     assert len(lines) == 1 or text == '[keys.shop]\nsecret = "correct horse"'
+
+
+def test_journal_that_is_the_file_is_refused(problems):
+    assert "edge.toml: revocations.journal: found the file of revocations, expected a file of its own" in problems(
+        "[revocations]\nfile = 'r'\njournal = './r'"
+    )
 
 
 def test_origin_without_the_one_that_is_meant(problems):

@@ -3,7 +3,7 @@
 from msgspec.structs import fields
 
 from fastedge import limits
-from fastedge.config.schema import SECTIONS, EdgeConfig, Origin, Server, Shape
+from fastedge.config.schema import SECTIONS, EdgeConfig, Origin, Revocations, Server, Shape
 from fastedge.config.sections import FIELDS
 from fastedge.config.values import KINDS, Listener, Network, OriginServer
 
@@ -44,6 +44,11 @@ tls_server_name = "app.example"
 [keys.shop]
 secret_env = "SHOP_KEY"
 
+[revocations]
+file = "revoked.jsonl"
+journal = "run/journal"
+entries_max = 1000
+
 [tables.moved]
 file = "/srv/moved.csv"
 
@@ -71,7 +76,9 @@ origin = "main"
 [[sites]]
 hosts = ["[::1]"]
 """
-FILES = dict.fromkeys(("policies/shop.py", "policies/other.py", "ca.pem", "country.mmdb", "moved.csv"), b"x")
+FILES = dict.fromkeys(
+    ("policies/shop.py", "policies/other.py", "ca.pem", "country.mmdb", "moved.csv", "revoked.jsonl"), b"x"
+)
 ENVIRONMENT = {"SHOP_KEY": "k" * 32, "FASTEDGE_ADMIN_TOKEN": "t" * 32}
 
 
@@ -122,6 +129,9 @@ def test_whole_file_every_key_is_read(sources, tmp_path):
     )
     assert config.policy.file == f"{tmp_path}/policies/shop.py"
     assert config.keys["shop"].secret_env == "SHOP_KEY"
+    assert config.revocations == Revocations(
+        file=f"{tmp_path}/revoked.jsonl", journal=f"{tmp_path}/run/journal", entries_max=1000
+    )
     assert config.tables["moved"].file == f"{tmp_path}/moved.csv"
     assert (config.cache.memory_mb, config.cache.disk_path, config.cache.disk_mb) == (128, f"{tmp_path}/cache", 64)
     assert config.cache.unkeyed == "error"

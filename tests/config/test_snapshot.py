@@ -23,6 +23,7 @@ MAKERS = Makers(
     table=maker("table"),
     geo=maker("geo"),
     shipped_geo=lambda: "shipped",
+    revocations=lambda name, data, entries_max: (*maker("revocations")(name, data), entries_max),
 )
 
 TEXT = """
@@ -64,6 +65,16 @@ def test_snapshot_holds_what_the_makers_made(sources):
     assert snapshot.origins == frozenset({"x"})
     assert snapshot.geo == ("geo", "g", b"geo")
     assert repr(snapshot) == "<Snapshot: 5 keys, 1 tables, 1 origins>"
+
+
+def test_snapshot_has_the_revocations_of_its_file_or_the_table_that_it_is_given(sources):
+    text = "[revocations]\nfile = 'r/revoked.jsonl'\nentries_max = 7"
+    read = sources(text, {"r/revoked.jsonl": b"lines"})
+    assert snapshot_of(read).revocations == ("revocations", "r/revoked.jsonl", b"lines", 7)
+    assert make_snapshot(load(read), read, MAKERS, "the host's").revocations == "the host's"
+    assert snapshot_of(sources("")).revocations is None
+    with pytest.raises(ConfigErrors, match=r"edge.toml: revocations.file: r/revoked.jsonl line 1: bad"):
+        snapshot_of(sources(text, {"r/revoked.jsonl": b"bad"}))
 
 
 def test_snapshot_is_immutable(sources):
