@@ -18,7 +18,10 @@ cdef class Verifier:
     cdef object keys
     cdef Rules rules
     cdef dict checks
+    cdef bytes last_head            # one of `checks`: the one that was asked for last
+    cdef Check last_check
 
     cdef object examine(self, bytes token, double now, Trial* trial)
+    cdef Check _known(self, const unsigned char* at, Py_ssize_t size)
     cdef object _choose(self, bytes head)
     cdef object _judge(self, bytes payload, double now, Trial* trial)

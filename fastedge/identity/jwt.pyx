@@ -5,6 +5,7 @@ Never raises for what a client sent, and never lets the token choose how it is c
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcmp
 
 from fastedge._core.base64url cimport decode_span
 from fastedge.identity.jws cimport Header, Parts, check_form, parse_header
@@ -38,6 +39,7 @@ cdef class Verifier:
         # Issuers write a handful of headers. Only a header that came with a good signature is remembered, so that
         # inventions cannot fill the memo.
         self.checks = {}
+        self.last_head = b""
 
     def verify(self, bytes token not None, double now):
         """A Verified for a token that the keys signed and the rules accept at `now` (Unix seconds); or why not."""
@@ -65,9 +67,8 @@ cdef class Verifier:
         reason = check_form(token, &parts)
         if reason is not None:
             return reason
-        head = PyBytes_FromStringAndSize(<const char*> at, parts.header)
-        known = self.checks.get(head)
-        check = self._choose(head) if known is None else known
+        known = self._known(at, parts.header)
+        check = self._choose(token[:parts.header]) if known is None else known
         if not isinstance(check, Check):
             return check
         payload = decode_span(at + parts.header + 1, parts.payload - parts.header - 1)
@@ -78,8 +79,18 @@ cdef class Verifier:
         if not (<Check> check).holds(PyBytes_FromStringAndSize(<const char*> at, parts.payload), signature):
             return _SIGNATURE
         if known is None and len(self.checks) < HEADERS_MAX:
-            self.checks[head] = check
+            self.checks[token[:parts.header]] = check
         return self._judge(payload, now, trial)
+
+    cdef Check _known(self, const unsigned char* at, Py_ssize_t size):
+        """The check for an encoded header under which a signature was good; None for any other."""
+        if PyBytes_GET_SIZE(self.last_head) != size or memcmp(PyBytes_AS_STRING(self.last_head), at, size) != 0:
+            head = PyBytes_FromStringAndSize(<const char*> at, size)
+            check = self.checks.get(head)
+            if check is None:
+                return None
+            self.last_head, self.last_check = head, check
+        return self.last_check
 
     cdef object _choose(self, bytes head):
         """The check for an encoded header, or a TokenRefusal."""

@@ -24,7 +24,7 @@ cdef class Check:
 
 @cython.final
 cdef class HmacCheck(Check):
-    """HMAC with both blocks hashed beforehand (RFC 2104 §4): a quarter of what `hmac.digest` takes for a short token."""
+    """HMAC with both blocks hashed beforehand (RFC 2104 §4): less than half of what `hmac.digest` takes for a token."""
     cdef object inner
     cdef object outer
 
