@@ -205,6 +205,14 @@ def test_new_keys_start_with_an_empty_table() -> None:
     assert refusal(new, authorization) == (401, INVALID, "signature")
 
 
+def test_trace_names_the_check_that_failed_and_no_token() -> None:
+    token = make(exp=NOW - 100)
+    rows = gate().trace(Request("GET", "/", {"authorization": "Bearer " + token}), Context(now=NOW))
+    assert ("signature", "holds") in rows
+    assert rows[-1] == ("exp", "100 s ago (expired)")
+    assert token not in repr(rows)
+
+
 # --- preflights ------------------------------------------------------------------------------------------------------
 
 PREFLIGHT = [("origin", "https://a.example"), ("access-control-request-method", "PUT")]
