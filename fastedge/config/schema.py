@@ -191,7 +191,7 @@ class Key(Struct, frozen=True, kw_only=True):
     secret_file: Annotated[
         FilePath | None, Meta(description="A file that holds a shared secret; one line end at its end does not count.")
     ] = None
-    public_key_file: Annotated[FilePath | None, Meta(description="A public key (PEM).")] = None
+    public_key_file: Annotated[FilePath | None, Meta(description="A public key or a certificate (PEM).")] = None
     jwks_env: Annotated[
         VariableName | None, Meta(description="The environment variable that holds a JWK Set (RFC 7517).")
     ] = None
