@@ -50,6 +50,7 @@ class Snapshot:
     origins: frozenset[str]
     geo: Any
     credentials: Any
+    revocations: Any = None
 
 
 def api_keys() -> ApiKeys:
