@@ -59,8 +59,13 @@ database = "g"
 servers = ["http://x"]
 """
 FILES = {
-    **{"ca.pem": b"in ca", "b": b"in b\n", "c": b"in c\n", "e": b"in e", "h": b"in h"},
-    **{"t/moved.csv": b"rows", "g": b"geo"},
+    "ca.pem": b"in ca",
+    "b": b"in b\n",
+    "c": b"in c\n",
+    "e": b"in e",
+    "h": b"in h",
+    "t/moved.csv": b"rows",
+    "g": b"geo",
 }
 ENVIRONMENT = {"A": "in a\n", "D": "in d", "G": "in g"}
 
@@ -137,7 +142,7 @@ def test_snapshot_broken_everywhere_reports_all(sources):
     with pytest.raises(ConfigErrors) as caught:
         snapshot_of(
             sources(
-                TEXT, FILES | {"b": b"bad", "f": b"bad", "t/moved.csv": b"bad", "g": b"bad"}, ENVIRONMENT | {"A": "bad"}
+                TEXT, FILES | {"b": b"bad", "h": b"bad", "t/moved.csv": b"bad", "g": b"bad"}, ENVIRONMENT | {"A": "bad"}
             )
         )
     assert [(problem.key, problem.text) for problem in caught.value.problems] == [
@@ -145,8 +150,8 @@ def test_snapshot_broken_everywhere_reports_all(sources):
         ("keys.a.secret_env", "a line 2: worse"),
         ("keys.b.secret_file", "b line 1: bad"),
         ("keys.b.secret_file", "b line 2: worse"),
-        ("credentials.f.api_keys_file", "f line 1: bad"),
-        ("credentials.f.api_keys_file", "f line 2: worse"),
+        ("credentials.h.api_keys_file", "h line 1: bad"),
+        ("credentials.h.api_keys_file", "h line 2: worse"),
         ("tables.moved.file", "t/moved.csv line 1: bad"),
         ("tables.moved.file", "t/moved.csv line 2: worse"),
         ("geo.database", "g line 1: bad"),
