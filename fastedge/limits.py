@@ -164,7 +164,8 @@ rsa_key_bits_min = 2048  # RFC 7518 §3.3
 rsa_key_bits_max = 8192  # a check's cost grows with the square,
 rsa_exponent_bits_max = 64  # and with this
 key_file_bytes_max = 1024 * 1024
-jwk_set_keys_max = 1024
+jwk_set_keys_max = 1024  # in a file or a variable
+jwk_set_fetched_keys_max = 100  # in one from a URL: workers read it on their loop, 0.2 ms a key
 
 # --- other credentials (identity/api_keys, passwords, signed_url) -----------------------------------------------------
 credentials_max = 64  # sections of edge.toml
