@@ -90,8 +90,9 @@ class Users:
 
 
 def is_user(name: str) -> bool:
-    """Whether this can be a name (RFC 7617 §2)."""
-    return 0 < len(name) <= credential_name_chars_max and name.isprintable() and ":" not in name
+    """Whether this can be a name (RFC 7617 §2), and stand at the start of a line."""
+    fits = 0 < len(name) <= credential_name_chars_max and name.isprintable() and name.strip() == name
+    return fits and ":" not in name and not name.startswith("#")
 
 
 def split_credentials(token: bytes) -> tuple[str, bytes] | None:
