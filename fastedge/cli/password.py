@@ -53,7 +53,10 @@ def _asked(from_stdin: bool) -> str:
 def _usable(user: str, password: str) -> str:
     """The password, if a client can send it with that name."""
     if not is_user(user):
-        raise click.ClickException(f"a name is 1 to {credential_name_chars_max} printable characters: no colon, no # at its start, no space at its ends")
+        raise click.ClickException(
+            f"a name is 1 to {credential_name_chars_max} printable characters: no colon, no # at its start, no space at"
+            " its ends"
+        )
     token = token_of(user, password)
     if not password or split_credentials(token) is None:
         raise click.ClickException("a password is not empty and has no control characters")
