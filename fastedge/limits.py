@@ -237,6 +237,7 @@ experiment_cookie_max_age_s = 90 * 86_400
 
 # --- a worker --------------------------------------------------------------------------------------------------------
 step_threads = 2  # of each worker, for what a stage waits for: password checks
+step_niceness = 10  # of these threads, beyond the loop's
 tick_ms = 50  # how exact time-outs are
 listen_backlog = 4096  # connections that wait to be accepted
 stage_errors_logged_a_second_max = 10
