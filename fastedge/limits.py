@@ -202,6 +202,7 @@ keys_timeout_ms = 5_000  # one fetch: discovery, connecting, TLS, head and body
 keys_timeout_ms_max = 60_000
 keys_retry_s_min = 5  # after a failed fetch; then doubled
 keys_retry_s_max = 300
+keys_retry_without_s_max = 30  # while there are no keys, and nobody is let in
 keys_early_s = 30  # between two fetches that an unknown `kid` asks for, for each name over the whole host
 keys_start_timeout_ms = 5_000  # for the first fetch of all names, before the workers start
 keys_wait_ms = 2_000  # how long a request with an unknown `kid` waits

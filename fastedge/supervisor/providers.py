@@ -220,6 +220,7 @@ class Providers:
 
     def _drop(self, provider: Provider) -> None:
         provider.drop()
+        provider.schedule.due_s = self._now_s()
         self._hand_out(provider)
         self._say_of(provider, f"not fetched for {provider.schedule.options.keep_s} s and therefore gone; {_NOBODY}")
 

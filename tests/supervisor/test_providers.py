@@ -137,7 +137,7 @@ def test_provider_that_is_down_is_said_once_and_its_last_keys_are_kept_for_a_tim
         assert stand.providers.figures() == {"keys_age_s": 1000, "keys_unavailable": 1}
         assert stand.providers.sets() == {}
         stand.data = ONE
-        await stand.pass_time(300)
+        await stand.pass_time(30)
         assert stand.heard() == ([KeysFetched(SHOP.id, ONE)], ["keys.shop: fetched again"])
         assert stand.providers.figures() == {"keys_age_s": 0, "keys_unavailable": 0}
 
