@@ -92,6 +92,10 @@ cdef Shown credential(list sources, Request request, Span* found) except *:
     return all_shown
 
 
+cdef tuple names_of(list sources, Place place):
+    return tuple([source.text.partition(":")[2] for source in sources if source.place == place])
+
+
 cdef int conceal_all(list sources, Request request, Plan plan) except -1:
     for source in sources:
         (<CredentialSource> source).conceal(request, plan)

@@ -5,7 +5,9 @@ Verifies nothing itself: a token that is not in the table goes to what `make_jud
 
 cimport cython
 
-from fastedge._core.credential cimport NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, Span, conceal_all, credential
+from fastedge._core.credential cimport (
+    IN_FIELD, IN_QUERY, NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, Span, conceal_all, credential, names_of,
+)
 from fastedge._core.fields cimport FieldName, intern_text
 from fastedge._core.message cimport Context, Request
 from fastedge._core.pipeline cimport Wait
@@ -39,7 +41,8 @@ cdef class JwtGate(Gate):
         self.nobody = Admission(None, ()) if allow_preflight else None
         self.forward_token = forward_token
         self.reserved_fields = tuple(claim_fields)
-        self.hidden_parameters = tuple([source.text.partition(":")[2] for source in sources if source.text.startswith("query:")])
+        self.hidden_parameters = names_of(sources, IN_QUERY)
+        self.hidden_fields = names_of(sources, IN_FIELD)
         self.revocations = revocations
         self.tracer = tracer
         self.take_keys()

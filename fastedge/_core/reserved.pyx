@@ -5,7 +5,6 @@ is worth nothing if a client can say it on another path.
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_GET_SIZE
 
 from fastedge._core.fields cimport FieldName, Fields, intern_text
 from fastedge._core.message cimport OriginField
@@ -28,7 +27,7 @@ cdef class Reserved:
     cdef int enforce(self, Request request, Context ctx) except -1:
         if self.lengths:
             self._drop_forged(request, ctx)
-        if self.parameters is not None and PyBytes_GET_SIZE(request.target_wire) > request.path_length:
+        if self.parameters is not None:
             ctx.shown_target = (<QueryRules> self.parameters).normal(request.target_wire)
         return 0
 

@@ -1,9 +1,10 @@
 """`fastedge explain`: what would be decided about one request, and by whom. Opens no socket and asks no origin."""
 
+import inspect
 import ipaddress
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from fastedge._core.key import cache_key
 from fastedge._core.message import Request, Response
 from fastedge._core.pipeline import Hook, HookFailure
 from fastedge._core.purges import Purges
+from fastedge._core.queryrules import QueryRules
 from fastedge._core.store import MemoryStore
 from fastedge._core.unkeyed import outside_key
 from fastedge._core.wire import RequestReader
@@ -82,9 +84,7 @@ def explain(
 def explained(prepared: Prepared, request: Request, client: bytes, now: float) -> dict[str, Any]:
     """The report, ready for JSON. What is not known without asking anyone is "unknown"."""
     exchange = prepared.engine.begin(request, now, client, *_empty_store(prepared))
-    report: dict[str, Any] = {
-        "request": {"method": request.method, "url": request.url, "headers": [*map(_discreet, request.headers.items())]}
-    }
+    report: dict[str, Any] = {"request": _request(request, exchange)}
     if exchange is None:
         return report | {"answer": {"status": 421, "by": "the rim", "reason": "no site claims this host"}}
     steps: list[dict[str, Any]] = []
@@ -96,8 +96,11 @@ def explained(prepared: Prepared, request: Request, client: bytes, now: float) -
         plan = _plan(exchange)
         changes = {name: plan[name] for name in plan if plan[name] != last_plan[name]}
         last_plan = plan
-        ran.append(hook)
         outcome = "unknown" if _lacks_keys(exchange) else _outcome(verdict)
+        if steps and steps[-1]["outcome"] == "wait":
+            steps[-1] |= {"outcome": outcome, "changes": changes}
+            return
+        ran.append(hook)
         step: dict[str, Any] = {"stage": hook.stage, "hook": hook.name, "outcome": outcome, "changes": changes}
         if isinstance(hook.native, Gate):
             step["checks"] = hook.native.trace(request, exchange.ctx)
@@ -105,6 +108,8 @@ def explained(prepared: Prepared, request: Request, client: bytes, now: float) -
 
     exchange.observe(observe)
     step = exchange.step_start()
+    while step == "wait" and not inspect.iscoroutinefunction(exchange.wait.step):
+        step = exchange.step_resume(_performed(exchange.wait.step))
     if step == "share":
         step = exchange.step_lead()
     return report | {
@@ -118,6 +123,35 @@ def explained(prepared: Prepared, request: Request, client: bytes, now: float) -
     }
 
 
+def _request(request: Request, exchange: Exchange | None) -> dict[str, Any]:
+    """Without the values that its gates take for credentials, and without those that always are."""
+    fields = _SECRET.union(name.lower() for gate in _gates(exchange) for name in gate.hidden_fields)
+    return {
+        "method": request.method,
+        "url": _discreet(exchange, request.url),
+        "headers": [(name, "…" if name in fields else value) for name, value in request.headers.items()],
+    }
+
+
+def _gates(exchange: Exchange | None) -> list[Gate]:
+    hooks = [] if exchange is None else exchange.site.pipeline.hooks()
+    return [hook.native for hook in hooks if isinstance(hook.native, Gate)]
+
+
+def _discreet(exchange: Exchange | None, target: str) -> str:
+    """A target or a URL without the parameters that gates take for credentials."""
+    hidden = [name.encode() for gate in _gates(exchange) for name in gate.hidden_parameters]
+    return QueryRules(hidden, False, False).apply(target.encode("latin-1")).decode("latin-1")
+
+
+def _performed(step: Callable[[], Any]) -> Any:
+    """What a stage waits for, as a worker has it: its answer, or the exception that it raised."""
+    try:
+        return step()
+    except Exception as error:
+        return error
+
+
 def _empty_store(prepared: Prepared) -> tuple[MemoryStore | None, Purges | None]:
     """What the cache holds is not known here; what it would be asked is."""
     if not prepared.config.cache.memory_mb:
@@ -128,10 +162,11 @@ def _empty_store(prepared: Prepared) -> tuple[MemoryStore | None, Purges | None]
 def _cache(request: Request, exchange: Exchange, step: str) -> dict[str, Any]:
     """The outcome where it does not depend on what is stored, with its reason; and the key."""
     ctx = exchange.ctx
+    key = cache_key(request, ctx.plan).decode("latin-1")
     return {
         "outcome": "unknown" if step == "share" else ctx.cache,
         "reason": ctx.cache_reason,
-        "key": cache_key(request, ctx.plan).decode("latin-1").replace("\0", "\\0"),
+        "key": key.replace(ctx.plan.target, _discreet(exchange, ctx.plan.target)).replace("\0", "\\0"),
         "unkeyed": [f"{stage} reads {what} outside the key" for stage, what in outside_key(ctx)],
     }
 
@@ -161,10 +196,6 @@ def _head(url: str, method: str, headers: Sequence[str]) -> tuple[bytes, bool]:
     return "\r\n".join(lines).encode("utf-8", "surrogateescape"), parts.scheme == "https"
 
 
-def _discreet(line: tuple[str, str]) -> tuple[str, str]:
-    return (line[0], "…") if line[0] in _SECRET else line
-
-
 def _packed(address: str) -> bytes:
     try:
         return pack_address(str(ipaddress.ip_address(address)))
@@ -192,7 +223,7 @@ def _plan(exchange: Exchange) -> dict[str, Any]:
     plan = exchange.ctx.plan
     return {
         "origin": plan.origin,
-        "target": plan.target,
+        "target": _discreet(exchange, plan.target),
         "fields": [
             {"name": name, "value": value, "in_key": keyed} if value is not None else {"name": name, "removed": True}
             for name, value, keyed in plan.header_edits

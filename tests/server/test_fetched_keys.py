@@ -186,6 +186,8 @@ def test_edge_that_waits_for_its_first_keys_can_be_stopped(run_edge: Run, provid
     edge.signal(signal.SIGTERM)
     assert edge.process.wait(SECONDS_MAX) == 0
     assert time.monotonic() - began < 3
+    edge.stop()
+    assert edge.lines == ["fastedge: stopping: requests in flight may finish"]
 
 
 def test_last_good_keys_are_kept_then_gone(run_edge: Run, provider: Provider, one: SigningKey) -> None:

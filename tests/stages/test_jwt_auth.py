@@ -503,6 +503,16 @@ def test_log_does_not_see_a_token_in_the_query_on_any_path() -> None:
     assert [line["query"] for line in lines] == ["a=1&b=2", None, None]
 
 
+@pytest.mark.parametrize(
+    ("place", "shown"), [("query:t", "http://a/account/1"), ("header", "http://a/account/1?t=secret")]
+)
+def test_log_does_not_see_the_query_of_the_page_before(place: str, shown: str) -> None:
+    log = LogBuffer()
+    exchange = begun(JwtAuth(**AUTH, token_from=place), Request("GET", "/", {"referer": "http://a/account/1?t=secret"}))
+    log.write(exchange.request, exchange.ctx)
+    assert json.loads(log.take_batch())["referer"] == shown
+
+
 # --- keys that change ------------------------------------------------------------------------------------------------
 
 
