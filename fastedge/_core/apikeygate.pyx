@@ -51,11 +51,14 @@ cdef class ApiKeyGate(Gate):
             return self.refusals["unknown"]
         return grant[0] if ctx.now < grant[1] else self.refusals["expired"]
 
-    cdef int conceal(self, Request request, Context ctx) except -1:
+    cdef bint decides(self, Request request) except -1:
         cdef Span shown
-        if not self.forward_key:
+        return credential(self.sources, request, &shown) != NONE_SHOWN
+
+    cdef int conceal(self, Request request, Context ctx, bint checked) except -1:
+        if not (self.forward_key and checked):
             return conceal_all(self.sources, request, ctx.plan)
-        if credential(self.sources, request, &shown) != NONE_SHOWN:
+        if self.decides(request):
             ctx.plan.keep_private("private")    # what an origin makes of a key that it sees, nobody knows
         return 0
 

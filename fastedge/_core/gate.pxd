@@ -35,8 +35,11 @@ cdef class Gate(NativeStage):
     # What the request's credential is worth: an Admission, a Refusal; None where it shows none of this kind; or a Wait
     # that ends in one of these.
     cdef object examine(self, Request request, Context ctx)
+    # Whether `examine` would find anything; costs no check.
+    cdef bint decides(self, Request request) except -1
     # Takes the credential out of what the origin gets and what the cache is keyed by; for whoever is let in, by whatever.
-    cdef int conceal(self, Request request, Context ctx) except -1
+    # One that was not `checked` goes to no origin, even where an option would leave it.
+    cdef int conceal(self, Request request, Context ctx, bint checked) except -1
 
     cdef object settle(self, object found, Request request, Context ctx)
     cdef int admit(self, Admission admission, Request request, Context ctx) except -1

@@ -220,11 +220,12 @@ PREFLIGHT = [("origin", "https://a.example"), ("access-control-request-method", 
 
 def test_preflight_passes_only_where_it_is_allowed() -> None:
     assert refusal(gate(), method="OPTIONS", headers=PREFLIGHT)[2] == "missing"
-    bound = gate(allow_preflight=True, forward_claims={"sub": "x-user"})
-    verdict, ctx = ask(bound, "Bearer junk", method="OPTIONS", headers=[*PREFLIGHT, ("x-user", "root")])
-    assert verdict is CONTINUE
-    assert ctx.claims == {}
-    assert ctx.plan.header_edits == [("authorization", None, True)]
+    for forward_token in (False, True):
+        bound = gate(allow_preflight=True, forward_token=forward_token, forward_claims={"sub": "x-user"})
+        verdict, ctx = ask(bound, "Bearer junk", method="OPTIONS", headers=[*PREFLIGHT, ("x-user", "root")])
+        assert verdict is CONTINUE
+        assert ctx.claims == {}
+        assert ctx.plan.header_edits == [("authorization", None, True)]
 
 
 @pytest.mark.parametrize(
