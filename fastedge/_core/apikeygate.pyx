@@ -6,7 +6,7 @@ No key is compared with another: a look-up by a hash that nobody can steer tells
 cimport cython
 
 from fastedge._core.credential cimport (
-    IN_QUERY, NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, CredentialSource, Span, conceal_all, credential,
+    NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, Span, conceal_all, credential, hidden,
 )
 from fastedge._core.gate cimport Admission, Refusal
 from fastedge._core.message cimport Context, Request
@@ -23,7 +23,6 @@ cdef class ApiKeyGate(Gate):
     def __init__(
         self, list sources not None, hashing, grants, *, str stage, str realm, bint forward_key, claim_fields
     ):
-        cdef CredentialSource source
         self.sources = sources
         self.hashing = hashing
         self.grants = dict(grants)
@@ -35,7 +34,7 @@ cdef class ApiKeyGate(Gate):
             reason: Refusal(stage, reason, 400 if reason == "several" else 401, [challenge]) for reason in REASONS
         }
         self.reserved_fields = tuple(claim_fields)
-        self.hidden_parameters = tuple([source.text.partition(":")[2] for source in sources if source.place == IN_QUERY])
+        self.hidden_parameters, self.hidden_fields = hidden(sources)
 
     cdef object examine(self, Request request, Context ctx):
         cdef Span shown

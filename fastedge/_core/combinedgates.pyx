@@ -140,6 +140,7 @@ def _trace(list gates, Request request, Context ctx):
 cdef int _take_reserved(Gate gate, list gates) except -1:
     gate.reserved_fields = tuple([name for one in gates for name in (<Gate> one).reserved_fields])
     gate.hidden_parameters = tuple([name for one in gates for name in (<Gate> one).hidden_parameters])
+    gate.hidden_fields = tuple([name for one in gates for name in (<Gate> one).hidden_fields])
     return 0
 
 

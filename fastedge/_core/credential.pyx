@@ -100,6 +100,14 @@ cdef bint is_shown_elsewhere(list sources, Request request) except -1:
     return False
 
 
+cdef tuple hidden(list sources):
+    cdef CredentialSource source
+    return (
+        tuple([source.name.decode() for source in sources if source.place == IN_QUERY]),
+        tuple([source.field.text for source in sources if source.place == IN_FIELD]),
+    )
+
+
 cdef int conceal_all(list sources, Request request, Plan plan) except -1:
     for source in sources:
         (<CredentialSource> source).conceal(request, plan)

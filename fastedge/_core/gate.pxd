@@ -31,6 +31,7 @@ cdef class Gate(NativeStage):
     cdef readonly Refusal missing           # for who shows no credential
     cdef readonly tuple reserved_fields     # texts: fields that it tells the origin, and that no client may send
     cdef readonly tuple hidden_parameters   # of the query: credentials, which no log may hold
+    cdef readonly tuple hidden_fields       # texts, the same; Authorization and Cookie are without saying so
 
     # What the request's credential is worth: an Admission, a Refusal; None where it shows none of this kind; or a Wait
     # that ends in one of these.

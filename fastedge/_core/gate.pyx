@@ -55,7 +55,7 @@ _BODIES = {
 cdef class Gate(NativeStage):
     def __cinit__(self, *args, **kwargs):
         self.hooks = ON_REQUEST
-        self.reserved_fields = self.hidden_parameters = ()
+        self.reserved_fields = self.hidden_parameters = self.hidden_fields = ()
 
     cdef object examine(self, Request request, Context ctx):
         raise NotImplementedError

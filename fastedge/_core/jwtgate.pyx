@@ -6,7 +6,7 @@ Verifies nothing itself: a token that is not in the table goes to what `make_jud
 cimport cython
 
 from fastedge._core.credential cimport (
-    NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, Span, conceal_all, credential, is_shown_elsewhere,
+    NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, Span, conceal_all, credential, hidden, is_shown_elsewhere,
 )
 from fastedge._core.fields cimport FieldName, intern_text
 from fastedge._core.message cimport Context, Request
@@ -41,7 +41,7 @@ cdef class JwtGate(Gate):
         self.nobody = Admission(None, ()) if allow_preflight else None
         self.forward_token = forward_token
         self.reserved_fields = tuple(claim_fields)
-        self.hidden_parameters = tuple([source.text.partition(":")[2] for source in sources if source.text.startswith("query:")])
+        self.hidden_parameters, self.hidden_fields = hidden(sources)
         self.revocations = revocations
         self.tracer = tracer
         self.take_keys()
