@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 from click.testing import CliRunner
-from exchange.cached import answer, cache_status, get
+from exchange.cached import answer, cache_status, get, until_read
 from running import TOKEN, connect, read_reply, wait_until
 
 from fastedge import sign_url
@@ -388,3 +388,45 @@ def test_no_secret_is_shown_by_anything_that_the_edge_prints(run_edge, tmp_path,
         shown.append(result.output)
     found = [(secret, text) for secret in secrets for text in shown if secret in text]
     assert [(one, text[max(0, text.find(one) - 200) :][:400]) for one, text in found] == []
+
+
+COUNTS = """
+import threading
+from fastedge import CONTINUE, Pipeline
+from fastedge.identity.passwords import Users
+from fastedge.stages import AllOf, BasicAuth, JwtAuth, When
+
+gate = threading.Event()
+Users.knows = lambda self, user, password: gate.wait(10) and password == b"pw"
+
+class Opens:
+    def on_request(self, request, ctx):
+        gate.set()
+        return CONTINUE
+
+pipeline = Pipeline(
+    When("/open", Opens()),
+    When("/in/*", AllOf(
+        JwtAuth(keys="shop", issuer="https://id.example", audience="shop", token_from="header:x-token"),
+        BasicAuth(credentials="team"),
+    )),
+)
+"""
+
+
+def test_clients_who_leave_while_their_password_is_checked_leave_nothing_behind(guarded, monkeypatch):
+    monkeypatch.setattr("fastedge.identity.passwords.Users.knows", None)  # put back what the policy puts in its place
+    guarded.policy = COUNTS
+    seen = serve(guarded)
+    head = f"GET /in/x HTTP/1.1\r\nhost: a.example\r\nx-token: {token()}\r\n"
+    rest = "GET /elsewhere HTTP/1.1\r\nhost: a.example\r\n\r\n"
+    clients = [guarded.client().send(f"{head}{basic('ann', pw)}\r\n\r\n{rest}".encode()) for pw in ("pw", "no") * 4]
+    until_read(guarded, len(clients))
+    for client in clients[:4]:
+        client.reset()
+    assert seen == []
+    assert get(guarded.client(), target="/open").status == 200
+    for client, status in zip(clients[4:], (200, 401) * 2, strict=True):
+        assert [client.message().status, client.message().status] == [status, 200]
+    assert get(guarded.client(), f"x-token: {token()}", basic("ann", "pw"), target="/in/x").status == 200
+    assert "/in/x" in [message.target for message in seen]
