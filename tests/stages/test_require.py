@@ -94,8 +94,10 @@ class Level(IntEnum):
 @pytest.mark.parametrize("odd", [{}, [], [{}], [[]], {"a": 1}, "other", 2, True, None])
 @pytest.mark.parametrize("wanted", [Tier.GOLD, Level.ONE])
 def test_member_of_an_enumeration_stands_for_its_value_alone(wanted: Any, odd: Any) -> None:
+    options: dict[str, Any]
     for option in ("equals", "contains"):
-        assert reason(Require(**{option: {"tier": wanted}}), {"tier": odd}) == f"{option} tier"
+        options = {option: {"tier": wanted}}
+        assert reason(Require(**options), {"tier": odd}) == f"{option} tier"
     assert reason(Require(equals={"tier": wanted}), {"tier": wanted.value}) is None
     assert reason(Require(scopes=[Tier.GOLD]), {"scope": odd}) == "scopes"
     assert reason(Require(roles=[Tier.GOLD]), {"role": odd}) == "roles"
