@@ -106,7 +106,7 @@ cdef class LogBuffer:
         at = _text(at, error, NAME_MAX, &cut)
         at = copy(at, PyBytes_AS_STRING(self.tail), PyBytes_GET_SIZE(self.tail))
         at = _facts(at, ctx, detail, &cut)
-        at = _fields(at, request, ctx.shown_target is None, &cut)
+        at = _fields(at, request, ctx.shown_referer, &cut)
         self._end(at, cut)
         return 0
 
@@ -257,9 +257,8 @@ cdef inline char* _facts(char* at, Context ctx, str detail, bint* cut):
     return at
 
 
-cdef inline char* _fields(char* at, Request request, bint has_query, bint* cut):
-    """The request's fields that are logged, the first line of each, found in one pass. The page before may have been
-    asked for with a credential in its query."""
+cdef inline char* _fields(char* at, Request request, bytes shown_referer, bint* cut):
+    """The request's fields that are logged, the first line of each, found in one pass."""
     cdef bytes user_agent = None, referer = None, request_id = None, traceparent = None
     cdef Fields fields = request.fields
     cdef Py_ssize_t i
@@ -277,8 +276,7 @@ cdef inline char* _fields(char* at, Request request, bint has_query, bint* cut):
     if user_agent is not None:
         at = _bytes(literal(at, b',"user_agent":'), user_agent, TEXT_MAX, cut)
     if referer is not None:
-        referer = referer if has_query else referer.partition(b"?")[0]
-        at = _bytes(literal(at, b',"referer":'), referer, TEXT_MAX, cut)
+        at = _bytes(literal(at, b',"referer":'), referer if shown_referer is None else shown_referer, TEXT_MAX, cut)
     if request_id is not None:
         at = _bytes(literal(at, b',"request_id":'), request_id, NAME_MAX, cut)
     if traceparent is not None:

@@ -7,7 +7,7 @@ cimport cython
 from libc.math cimport INFINITY
 
 from fastedge._core.credential cimport (
-    IN_FIELD, IN_QUERY, NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, Span, conceal_all, credential, names_of,
+    NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, Span, conceal_all, credential, hidden,
 )
 from fastedge._core.gate cimport Admission, Refusal
 from fastedge._core.message cimport Context, Request
@@ -35,8 +35,7 @@ cdef class ApiKeyGate(Gate):
             reason: Refusal(stage, reason, 400 if reason == "several" else 401, [challenge]) for reason in REASONS
         }
         self.reserved_fields = tuple(claim_fields)
-        self.hidden_parameters = names_of(sources, IN_QUERY)
-        self.hidden_fields = names_of(sources, IN_FIELD)
+        self.hidden_parameters, self.hidden_fields = hidden(sources)
 
     cdef object examine(self, Request request, Context ctx):
         cdef Span shown
@@ -52,11 +51,14 @@ cdef class ApiKeyGate(Gate):
             return self.refusals["unknown"]
         return grant[0] if ctx.now < grant[1] else self.refusals["expired"]
 
-    cdef int conceal(self, Request request, Context ctx) except -1:
+    cdef bint decides(self, Request request) except -1:
         cdef Span shown
-        if not self.forward_key:
+        return credential(self.sources, request, &shown) != NONE_SHOWN
+
+    cdef int conceal(self, Request request, Context ctx, bint checked) except -1:
+        if not (self.forward_key and checked):
             return conceal_all(self.sources, request, ctx.plan)
-        if credential(self.sources, request, &shown) != NONE_SHOWN:
+        if self.decides(request):
             ctx.plan.keep_private("private")    # what an origin makes of a key that it sees, nobody knows
         return 0
 

@@ -92,8 +92,20 @@ cdef Shown credential(list sources, Request request, Span* found) except *:
     return all_shown
 
 
-cdef tuple names_of(list sources, Place place):
-    return tuple([source.text.partition(":")[2] for source in sources if source.place == place])
+cdef bint is_shown_elsewhere(list sources, Request request) except -1:
+    cdef Span found
+    for source in sources:
+        if (<CredentialSource> source).place != IN_AUTHORIZATION and (<CredentialSource> source).find(request, &found):
+            return True
+    return False
+
+
+cdef tuple hidden(list sources):
+    cdef CredentialSource source
+    return (
+        tuple([source.name.decode() for source in sources if source.place == IN_QUERY]),
+        tuple([source.field.text for source in sources if source.place == IN_FIELD]),
+    )
 
 
 cdef int conceal_all(list sources, Request request, Plan plan) except -1:

@@ -3,11 +3,12 @@
 import inspect
 import ipaddress
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 import click
 import orjson
@@ -20,7 +21,6 @@ from fastedge._core.key import cache_key
 from fastedge._core.message import Request, Response
 from fastedge._core.pipeline import Hook, HookFailure
 from fastedge._core.purges import Purges
-from fastedge._core.queryrules import QueryRules
 from fastedge._core.store import MemoryStore
 from fastedge._core.unkeyed import outside_key
 from fastedge._core.wire import RequestReader
@@ -84,16 +84,20 @@ def explain(
 def explained(prepared: Prepared, request: Request, client: bytes, now: float) -> dict[str, Any]:
     """The report, ready for JSON. What is not known without asking anyone is "unknown"."""
     exchange = prepared.engine.begin(request, now, client, *_empty_store(prepared))
-    report: dict[str, Any] = {"request": _request(request, exchange)}
+    secrets = Secrets([] if exchange is None else exchange.site.pipeline.hooks())
+    headers = [(name, secrets.field(name, value)) for name, value in request.headers.items()]
+    report: dict[str, Any] = {
+        "request": {"method": request.method, "url": secrets.query(request.url), "headers": headers}
+    }
     if exchange is None:
         return report | {"answer": {"status": 421, "by": "the rim", "reason": "no site claims this host"}}
     steps: list[dict[str, Any]] = []
     ran: list[Hook] = []
-    last_plan = _plan(exchange)
+    last_plan = _plan(exchange, secrets)
 
     def observe(hook: Hook, verdict: Any) -> None:
         nonlocal last_plan
-        plan = _plan(exchange)
+        plan = _plan(exchange, secrets)
         changes = {name: plan[name] for name in plan if plan[name] != last_plan[name]}
         last_plan = plan
         outcome = "unknown" if _lacks_keys(exchange) else _outcome(verdict)
@@ -118,30 +122,31 @@ def explained(prepared: Prepared, request: Request, client: bytes, now: float) -
         "skipped": _skipped(exchange, ran, step),
         "facts": _facts(exchange),
         "plan": last_plan | _target(prepared, exchange, step),
-        "cache": _cache(request, exchange, step),
+        "cache": _cache(request, exchange, step, secrets),
         "answer": _answer(exchange, step),
     }
 
 
-def _request(request: Request, exchange: Exchange | None) -> dict[str, Any]:
-    """Without the values that its gates take for credentials, and without those that always are."""
-    fields = _SECRET.union(name.lower() for gate in _gates(exchange) for name in gate.hidden_fields)
-    return {
-        "method": request.method,
-        "url": _discreet(exchange, request.url),
-        "headers": [(name, "…" if name in fields else value) for name, value in request.headers.items()],
-    }
+class Secrets:
+    """What a site's gates take for credentials: named, never shown."""
+
+    def __init__(self, hooks: Iterable[Hook]) -> None:
+        gates = [hook.native for hook in hooks if isinstance(hook.native, Gate)]
+        self._fields = _SECRET.union(*(gate.hidden_fields for gate in gates))
+        self._parameters = frozenset[str]().union(*(gate.hidden_parameters for gate in gates))
+
+    def field(self, name: str, value: str) -> str:
+        return "…" if name in self._fields else self.query(value)
+
+    def query(self, text: str) -> str:
+        """A text with a target, or a URL, in it."""
+        return _PARAMETER.sub(self._parameter, text)
+
+    def _parameter(self, found: re.Match[str]) -> str:
+        return f"{found[1]}=…" if unquote_plus(found[1][1:]) in self._parameters else found[0]
 
 
-def _gates(exchange: Exchange | None) -> list[Gate]:
-    hooks = [] if exchange is None else exchange.site.pipeline.hooks()
-    return [hook.native for hook in hooks if isinstance(hook.native, Gate)]
-
-
-def _discreet(exchange: Exchange | None, target: str) -> str:
-    """A target or a URL without the parameters that gates take for credentials."""
-    hidden = [name.encode() for gate in _gates(exchange) for name in gate.hidden_parameters]
-    return QueryRules(hidden, False, False).apply(target.encode("latin-1")).decode("latin-1")
+_PARAMETER = re.compile(r"([?&][^=&\0]*)=[^&\0]*")
 
 
 def _performed(step: Callable[[], Any]) -> Any:
@@ -159,14 +164,13 @@ def _empty_store(prepared: Prepared) -> tuple[MemoryStore | None, Purges | None]
     return MemoryStore(1 << 20, bytes(16)), private_purges()
 
 
-def _cache(request: Request, exchange: Exchange, step: str) -> dict[str, Any]:
+def _cache(request: Request, exchange: Exchange, step: str, secrets: Secrets) -> dict[str, Any]:
     """The outcome where it does not depend on what is stored, with its reason; and the key."""
     ctx = exchange.ctx
-    key = cache_key(request, ctx.plan).decode("latin-1")
     return {
         "outcome": "unknown" if step == "share" else ctx.cache,
         "reason": ctx.cache_reason,
-        "key": key.replace(ctx.plan.target, _discreet(exchange, ctx.plan.target)).replace("\0", "\\0"),
+        "key": secrets.query(cache_key(request, ctx.plan).decode("latin-1")).replace("\0", "\\0"),
         "unkeyed": [f"{stage} reads {what} outside the key" for stage, what in outside_key(ctx)],
     }
 
@@ -219,11 +223,11 @@ def _seconds(moment: str | None) -> float:
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
 
 
-def _plan(exchange: Exchange) -> dict[str, Any]:
+def _plan(exchange: Exchange, secrets: Secrets) -> dict[str, Any]:
     plan = exchange.ctx.plan
     return {
         "origin": plan.origin,
-        "target": _discreet(exchange, plan.target),
+        "target": secrets.query(plan.target),
         "fields": [
             {"name": name, "value": value, "in_key": keyed} if value is not None else {"name": name, "removed": True}
             for name, value, keyed in plan.header_edits
