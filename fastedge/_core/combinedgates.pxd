@@ -9,4 +9,4 @@ cdef class AnyGate(Gate):
 cdef class AllGate(Gate):
     cdef list gates
 
-    cdef object examine_from(self, Py_ssize_t first, list admissions, Gate lacking, Request request, Context ctx)
+    cdef object examine_from(self, Py_ssize_t first, list admissions, Request request, Context ctx)

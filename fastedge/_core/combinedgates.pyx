@@ -54,7 +54,17 @@ cdef class AllGate(Gate):
         _take_reserved(self, self.gates)
 
     cdef object examine(self, Request request, Context ctx):
-        return self.examine_from(0, [], None, request, ctx)
+        """Who lacks one credential is told so before any is looked at: the answer must not say that another one is right."""
+        cdef Gate gate, lacking = None
+        cdef bint is_shown = False
+        for gate in self.gates:
+            if gate.decides(request):
+                is_shown = True
+            elif lacking is None:
+                lacking = gate
+        if not is_shown:
+            return None
+        return self.examine_from(0, [], request, ctx) if lacking is None else lacking.missing
 
     cdef bint decides(self, Request request) except -1:
         return _decides(self.gates, request)
@@ -67,22 +77,16 @@ cdef class AllGate(Gate):
     def trace(self, Request request not None, Context ctx not None):
         return _trace(self.gates, request, ctx)
 
-    cdef object examine_from(self, Py_ssize_t first, list admissions, Gate lacking, Request request, Context ctx):
-        """`lacking` is a gate before `first` whose credential is not there."""
+    cdef object examine_from(self, Py_ssize_t first, list admissions, Request request, Context ctx):
         cdef Py_ssize_t i
         for i in range(first, len(self.gates)):
             found = (<Gate> self.gates[i]).examine(request, ctx)
             if type(found) is Wait:
-                return Wait((<Wait> found).step, _Further(self, found, i, admissions, lacking, request, ctx))
-            if type(found) is Refusal:
-                return found
-            if found is None:
-                lacking = self.gates[i] if lacking is None else lacking
-            else:
-                admissions.append(found)
-        if not admissions:
-            return None
-        return _together(admissions) if lacking is None else lacking.missing
+                return Wait((<Wait> found).step, _Further(self, found, i, admissions, request, ctx))
+            if type(found) is not Admission:
+                return (<Gate> self.gates[i]).missing if found is None else found
+            admissions.append(found)
+        return _together(admissions)
 
 
 @cython.final
@@ -92,22 +96,21 @@ cdef class _Further:
     cdef Wait wait
     cdef Py_ssize_t at
     cdef list admissions
-    cdef Gate lacking
     cdef Request request
     cdef Context ctx
 
-    def __init__(self, AllGate gate, Wait wait, Py_ssize_t at, list admissions, Gate lacking, Request request, Context ctx):
+    def __init__(self, AllGate gate, Wait wait, Py_ssize_t at, list admissions, Request request, Context ctx):
         self.gate, self.wait, self.at, self.admissions = gate, wait, at, admissions
-        self.lacking, self.request, self.ctx = lacking, request, ctx
+        self.request, self.ctx = request, ctx
 
     def __call__(self, answer):
         found = self.wait.then(answer)
         if type(found) is Wait:
-            return Wait((<Wait> found).step, _Further(self.gate, found, self.at, self.admissions, self.lacking, self.request, self.ctx))
+            return Wait((<Wait> found).step, _Further(self.gate, found, self.at, self.admissions, self.request, self.ctx))
         if type(found) is not Admission:
             return (<Gate> self.gate.gates[self.at]).missing if found is None else found
         self.admissions.append(found)
-        return self.gate.examine_from(self.at + 1, self.admissions, self.lacking, self.request, self.ctx)
+        return self.gate.examine_from(self.at + 1, self.admissions, self.request, self.ctx)
 
 
 cdef Admission _together(list admissions):

@@ -6,6 +6,8 @@ is worth nothing if a client can say it on another path.
 
 cimport cython
 
+from cpython.bytes cimport PyBytes_GET_SIZE
+
 from fastedge._core.fields cimport FieldName, Fields, intern_text
 from fastedge._core.message cimport OriginField
 from fastedge._core.queryrules cimport QueryRules

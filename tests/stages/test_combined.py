@@ -47,6 +47,12 @@ def test_all_of_needs_every_credential(a: str | None, b: str | None) -> None:
     assert verdict is CONTINUE or verdict.status == 401
 
 
+@pytest.mark.parametrize("stage", [AllOf(A, B), AllOf(B, A)])
+def test_lacking_credential_hides_whether_the_other_is_right(stage: Any) -> None:
+    right, wrong = (ask(stage, {"x-a": shown})[0] for shown in (GOOD, BAD))
+    assert right.headers.items() == wrong.headers.items()
+
+
 @pytest.mark.parametrize("stage", [AnyOf(A, B), AllOf(A, B), AnyOf(AllOf(A, B), C), AllOf(AnyOf(A, B), C)])
 def test_no_credential_is_answered_by_every_challenge(stage: Any) -> None:
     verdict, ctx = ask(stage, {})
