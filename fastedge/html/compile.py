@@ -1,0 +1,279 @@
+"""From a page and the rules about it to a template. Never raises for what a page contains: what cannot be done is left alone."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from fastedge._core.htmlscan import Scan
+from fastedge._core.htmltokens import read_attributes
+from fastedge._core.template import Template
+from fastedge.html.contexts import CODE_ELEMENTS, attribute_context, part_context
+from fastedge.html.encoding import page_encoding
+from fastedge.html.esi import EsiReader
+from fastedge.html.expressions import EsiError, parse_variable
+from fastedge.html.rules import ATTRIBUTE_ACTIONS, CONTENT_ACTIONS, PageRules, Slot
+from fastedge.html.steps import Part, StepWriter, Value
+from fastedge.limits import html_bytes_max, html_problems_max
+
+# Why something of a page was left alone.
+PROBLEMS = {
+    "encoding": "the page is in an encoding that is not read byte by byte, as UTF-16",
+    "too_large": "the page is larger than html_bytes_max",
+    "too_many": "the page has more places for slots than the bounds allow",
+    "unbalanced": "the element is not closed, or misnested, or what is around it is",
+    "doubtful": "browsers may make no element of it, or put it elsewhere: in a template, a table, too deep",
+    "void": "the element can have no content",
+    "code": "a script, a style, an event handler: only a raw value may go there",
+    "context": "a comment, a tag outside of its attributes' values, or behind a `<`",
+    "unquoted": "an attribute without quotes that holds more than the placeholder",
+    "url": "an attribute whose URL the value could turn elsewhere",
+    "unknown_name": "no slot of the policy has this name",
+    "unmatched": "a comment that begins or ends a slot, and its other half is not in the same element",
+    "overlap": "it crosses another slot",
+    "esi": "ESI tags that are unknown, unclosed or wrongly nested: none of the page's are processed",
+}
+
+_TAG_NAME = re.compile(rb"<([^\t\n\f\r />]+)")
+_BROKEN_OFF = re.compile(rb"<(?:/[A-Za-z]*)?\Z")  # what a value behind it could make a tag of
+_EQUALS = re.compile(rb"[\t\n\f\r ]*=")
+
+
+def compile_page(page: bytes, rules: PageRules, charset: str | None = None) -> Template:
+    """The template of a page. `charset` is its Content-Type's; values are inserted as the page's encoding needs it.
+
+    `template.inputs` are names of slots, `Variable`s and `Include`s. Without values it renders the page as it is, but for ESI.
+    """
+    encoding = page_encoding(page, charset)
+    if encoding is None or len(page) > html_bytes_max:
+        reason = "encoding" if encoding is None else "too_large"
+        return Template(page, [("static", 0, len(page))], (), ((reason, "", 0),))
+    made = _Compiler(page, rules).compile()
+    return Template(page, made.steps, made.inputs, made.problems, encoding != "utf-8")
+
+
+@dataclass(slots=True)
+class _Compiler:
+    page: bytes
+    rules: PageRules
+    steps: list[tuple[object, ...]] = field(default_factory=list)
+    inputs: dict[object, int] = field(default_factory=dict)
+    problems: list[tuple[str, str, int]] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+
+    def compile(self) -> "_Compiler":
+        scan = Scan(self.page, self.rules.selectors, self.rules.esi)
+        if scan.esi:
+            try:
+                self._refuse_torn(scan)
+                self.parts += EsiReader(self.page, self._input).read(scan.esi)
+                self._variables(scan.variables)
+            except EsiError:
+                self.inputs.clear()
+                self.parts.clear()
+                self._problem("esi", "", scan.esi[0][2])
+                scan = Scan(self.page, self.rules.selectors)
+        if scan.too_many:
+            self._problem("too_many", "", 0)
+        for row in scan.elements:
+            self._element(row)
+        self._comments(scan.comments)
+        for row in scan.placeholders:
+            self._placeholder(*row)
+        writer = StepWriter(len(self.page))
+        self.steps = writer.write(self.parts)
+        for part in writer.crossing:
+            self._problem("overlap", part.name, part.start)
+        return self
+
+    @staticmethod
+    def _refuse_torn(scan: Scan) -> None:
+        if scan.esi_torn:
+            raise EsiError("a tag crosses the end of an <!--esi")
+
+    def _input(self, what: object) -> int:
+        return self.inputs.setdefault(what, len(self.inputs))
+
+    def _problem(self, reason: str, name: str, at: int) -> None:
+        if len(self.problems) < html_problems_max:
+            self.problems.append((reason, name, at))
+
+    # --- elements ----------------------------------------------------------------------------------------------------
+
+    def _element(self, row: tuple) -> None:
+        """Every slot of one element: an outer part, one for its content, and those of its attributes."""
+        bits, start, content, content_end, end, order, _, _, _, _, *closings = row
+        outer = Part(start, end, order)
+        inner = Part(content, content_end, order, parent=outer)
+        tag = _TAG_NAME.match(self.page, start)[1].lower()
+        parts = [outer, inner]
+        for number, slot in enumerate(self.rules.slots):
+            if not bits >> number & 1:
+                continue
+            reason = _objection(slot, tag, row) or self._behind_broken_tag(slot, row)
+            if reason:
+                self._problem(reason, slot.name, start)
+            elif slot.action in ATTRIBUTE_ACTIONS:
+                self._attribute(slot, tag, start, order)
+            else:
+                self._place(slot, outer, inner, closings, parts)
+        self.parts += [part for part in parts if part.value or part.before or part.behind]
+
+    def _behind_broken_tag(self, slot: Slot, row: tuple) -> str | None:
+        """Whether a `<` of the text before would make a tag together with a value."""
+        _, start, content, content_end, end, *_ = row
+        at = {"inner": content, "prepend": content, "append": content_end, "after": end}.get(slot.action, start)
+        return "context" if slot.action not in ATTRIBUTE_ACTIONS and self._broken_off(at) else None
+
+    def _broken_off(self, at: int) -> bool:
+        return _BROKEN_OFF.search(self.page, max(at - 16, 0), at) is not None
+
+    def _place(self, slot: Slot, outer: Part, inner: Part, closings: list[bytes], parts: list[Part]) -> None:
+        before, inside, behind = closings
+        context = "raw" if slot.raw else "text"
+        value = Value(self._input(slot.name), "nothing" if slot.action == "remove" else context)
+        if slot.action == "before":
+            value.wrapping = (before, b"")
+            outer.before.append(value)
+        elif slot.action == "after":
+            value.wrapping = (behind, b"")
+            outer.behind.append(value)
+        elif slot.action == "prepend":
+            inner.before.append(value)
+        elif slot.action == "append":
+            value.wrapping = (inside, b"")
+            inner.behind.append(value)
+        else:
+            value.wrapping = (b"" if slot.action == "inner" else before, b"")
+            self._take(inner if slot.action == "inner" else outer, value, parts, slot.name)
+
+    @staticmethod
+    def _take(part: Part, value: Value, parts: list[Part], name: str) -> None:
+        """Let a value take the place of a part; one that comes second, of what is inside of it."""
+        if part.value is not None:
+            part = Part(part.start, part.end, part.order, parent=part)
+            parts.append(part)
+        part.value, part.name = value, name
+
+    def _attribute(self, slot: Slot, tag: bytes, start: int, order: int) -> None:
+        name_end, attributes = read_attributes(self.page, start)
+        wanted = slot.attribute.lower().encode()
+        found = next((one for one in attributes if one[0] == wanted), None)
+        context = "nothing" if slot.action == "remove_attribute" else attribute_context(tag, wanted)
+        if context is None and slot.raw:
+            context = "quoted"
+        if context is None or (found and slot.action == "remove_attribute" and _EQUALS.match(self.page, found[4])):
+            return self._problem("code" if context is None else "context", slot.name, start)
+        if slot.raw and context != "nothing":
+            context = "quoted"
+        if found is None and slot.action == "remove_attribute":
+            return None
+        value = Value(self._input(slot.name), context)
+        part = Part(name_end, name_end, order, value=value, name=slot.name)
+        if slot.action == "remove_attribute":
+            part.start, part.end = found[1], found[4]
+        elif found is None:
+            value.wrapping = (b" " + slot.attribute.encode() + b'="', b'"')
+        elif found[2] < 0:
+            part.start = part.end = found[4]
+            value.wrapping = (b'="', b'"')
+        else:
+            part.start, part.end = found[2] - len(found[5]), found[4]
+            value.wrapping = (b'"', b'"')
+        self.parts.append(part)
+        return None
+
+    # --- comments ----------------------------------------------------------------------------------------------------
+
+    def _comments(self, rows: Iterable[tuple[bytes, int, int, tuple[int, int] | None]]) -> None:
+        opened: list[tuple[str, int, int, tuple[int, int] | None]] = []
+        for text, start, end, place in rows:
+            name = text.partition(b"edge:")[2].decode("utf-8", "replace")
+            if name not in self.rules.named:
+                self._problem("unknown_name", name[:80], start)
+            elif not text.startswith(b"/"):
+                opened.append((name, start, end, place))
+            elif not any(one[0] == name for one in opened):
+                self._problem("unmatched", name, start)
+            else:
+                while opened[-1][0] != name:
+                    self._problem("unmatched", *opened.pop()[:2])
+                self._between(name, opened.pop(), start, place)
+        for name, start, _, _ in opened:
+            self._problem("unmatched", name, start)
+
+    def _between(self, name: str, opening: tuple, end: int, place: tuple[int, int] | None) -> None:
+        if place is None or opening[3] is None:
+            return self._problem("code", name, opening[1])
+        if place != opening[3]:
+            return self._problem("unbalanced", name, opening[1])
+        value = Value(self._input(name), "raw" if self.rules.named[name].raw else "text")
+        self.parts.append(Part(opening[2], end, 0, value=value, name=name))
+        return None
+
+    # --- placeholders and variables ----------------------------------------------------------------------------------
+
+    def _placeholder(self, text: bytes, start: int, end: int, where: str, tag: int) -> None:
+        name = text.strip().decode("utf-8", "replace")
+        slot = self.rules.named.get(name)
+        if slot is None:
+            return self._problem("unknown_name", name[:80], start)
+        context, wrapping = self._context(start, end, where, tag, slot.raw)
+        if context not in _CONTEXTS:
+            return self._problem(context, name, start)
+        self.parts.append(Part(start, end, 0, value=Value(self._input(name), context, wrapping), name=name))
+        return None
+
+    def _variables(self, rows: Iterable[tuple[bytes, int, int, str, int]]) -> None:
+        for text, start, end, where, tag in rows:
+            context, wrapping = self._context(start, end, where, tag, False)
+            if context not in _CONTEXTS:
+                self._problem(context, text.decode("utf-8", "replace")[:80], start)
+                continue
+            value = Value(self._input(parse_variable(text.decode("utf-8", "replace"))), context, wrapping)
+            default = text.partition(b"|")[2]
+            content = (end - 1 - len(default), end - 1)
+            if default[:1] == b"'":
+                content = (content[0] + 1, content[1] - 1)
+            self.parts.append(Part(start, end, 0, "drop", value, content=content))
+
+    def _context(self, start: int, end: int, where: str, tag: int, raw: bool) -> tuple[str, tuple[bytes, bytes]]:
+        """How a placeholder's value is written, or the reason why it is left alone."""
+        if where == "comment" or (where != "tag" and self._broken_off(start)):
+            return "context", _BARE
+        if where == "code":
+            return "raw" if raw else "code", _BARE
+        if where == "tag":
+            return self._context_in_tag(start, end, tag, raw)
+        return "raw" if raw else "text", _BARE
+
+    def _context_in_tag(self, start: int, end: int, tag: int, raw: bool) -> tuple[str, tuple[bytes, bytes]]:
+        for name, _, value, value_end, _, quote in read_attributes(self.page, tag)[1]:
+            if not value <= start < end <= value_end:
+                continue
+            if not quote and (value, value_end) != (start, end):
+                return "unquoted", _BARE
+            element = _TAG_NAME.match(self.page, tag)[1].lower()
+            context = "quoted" if raw else part_context(element, name, self.page[value:start], self.page[end:value_end])
+            reason = "code" if attribute_context(element, name) is None else "url"
+            return context or reason, _BARE if quote else (b'"', b'"')
+        return "context", _BARE
+
+
+_BARE = (b"", b"")
+_CONTEXTS = frozenset({"text", "quoted", "url", "local_url", "url_part", "raw", "nothing"})
+
+
+def _objection(slot: Slot, tag: bytes, row: tuple) -> str | None:
+    """Why a slot cannot be had of an element. What needs its start tag alone is more often sure."""
+    problem, has_content, start_clean, end_clean = row[6:10]
+    if problem == "doubtful":
+        return "doubtful"
+    if slot.action in CONTENT_ACTIONS and not has_content:
+        return "void"
+    if slot.action in CONTENT_ACTIONS and not slot.raw and tag in CODE_ELEMENTS:
+        return "code"
+    if slot.action not in ATTRIBUTE_ACTIONS | {"before", "prepend"} and problem:
+        return "unbalanced"
+    if slot.action in ("before", "replace", "remove") and not start_clean:
+        return "unbalanced"
+    return "unbalanced" if slot.action in ("append", "after") and not end_clean else None
