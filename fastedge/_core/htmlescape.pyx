@@ -65,14 +65,15 @@ cdef bytes escape(object value, int context, bint ascii):
 cdef bytes referenced(bytes data, uint8_t classes):
     """Character references for the bytes of these classes; the very same object where there are none."""
     cdef const uint8_t* at = <const uint8_t*> PyBytes_AS_STRING(data)
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(data), i, found = 0
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data), i, more = 0
     cdef bytes made
     cdef char* out
     for i in range(size):
-        found += (CLASS[at[i]] & classes) != 0
-    if found == 0:
+        if CLASS[at[i]] & classes:
+            more += strlen(reference(at[i])) - 1
+    if more == 0:
         return data
-    made = PyBytes_FromStringAndSize(NULL, size + 4 * found)
+    made = PyBytes_FromStringAndSize(NULL, size + more)
     out = PyBytes_AS_STRING(made)
     for i in range(size):
         if CLASS[at[i]] & classes:
@@ -80,7 +81,7 @@ cdef bytes referenced(bytes data, uint8_t classes):
         else:
             out[0] = <char> at[i]
             out += 1
-    return made[:out - PyBytes_AS_STRING(made)]
+    return made
 
 
 cdef inline const char* reference(uint8_t c) noexcept:

@@ -32,7 +32,9 @@ cdef class Scan:
     cdef int _look_at_comment(self, int start, int end) except -1
     cdef int _esi_tag(self, const Tag* tag) except -1
     cdef int _mark_esi(self, bytes name, bint closing, int start, int end, bint self_closing) except -1
+    cdef int _next_mark(self, int at) noexcept
     cdef int _note(self, int end, int where, int tag) except -1
+    cdef int _note_all(self, int end, int where, int tag) except -1
     cdef int _keep(
         self, list rows, int at, const char* closing, int closing_size, int end, int where, int tag, const char* opening,
         int opening_size,

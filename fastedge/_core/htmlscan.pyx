@@ -64,7 +64,7 @@ cdef class Scan:
         self.tree.page = self.page
         self.comments, self.placeholders, self.variables, self.esi, self.elements = [], [], [], [], []
         self.esi_close = -1
-        self.mark = fe_search(self.page, b"{{edge.", 7, 0, self.size)
+        self.mark = self._next_mark(0)
         self.variable = fe_search(self.page, b"$(", 2, 0, self.size) if esi else self.size
         self.tree.finish(self._pass(selectors), self.size)
         self._gather()
@@ -200,8 +200,21 @@ cdef class Scan:
 
     # --- placeholders and ESI ----------------------------------------------------------------------------------------
 
-    cdef int _note(self, int end, int where, int tag) except -1:
+    cdef int _next_mark(self, int at) noexcept:
+        """The next `{{edge.`; braces are rare enough in pages."""
+        while True:
+            at = fe_find(self.page, c"{", at, self.size)
+            if at == self.size or (self.page[at + 1] == c"{" and self.size - at > 7 and memcmp(self.page + at + 2, b"edge.", 5) == 0):
+                return at
+            at += 1
+
+    cdef inline int _note(self, int end, int where, int tag) except -1:
         """Placeholders up to `end`, all of which are in one kind of place."""
+        if self.mark >= end and self.variable >= end:
+            return 0
+        return self._note_all(end, where, tag)
+
+    cdef int _note_all(self, int end, int where, int tag) except -1:
         if self.mark < end and self.mark < self.size:
             self.mark = self._keep(self.placeholders, self.mark, b"}}", 2, end, where, tag, b"{{edge.", 7)
         if self.variable < end and self.variable < self.size:

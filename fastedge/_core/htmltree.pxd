@@ -1,6 +1,6 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from fastedge._core.htmltokens cimport Tag
+from fastedge._core.htmltokens cimport IDS, Tag
 
 cdef enum:
     DEPTH = 512         # elements inside one another; browsers go no deeper either
@@ -60,7 +60,7 @@ cdef class OpenElements:
     cdef int quirks                 # 0: no, 1: yes, 2: who knows
     cdef bint body_open, head_seen, after_body
     cdef int form                   # the serial of the open form, or 0
-    cdef int templates
+    cdef int open_count[IDS]        # open HTML elements of each kind
     cdef int closed                 # elements that the last token closed without naming them, innermost first
     cdef bint closed_clean
     cdef Element* gone              # those

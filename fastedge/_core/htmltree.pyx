@@ -11,7 +11,7 @@ from libc.stdlib cimport free, malloc
 from fastedge._core.htmltokens cimport (
     A, ANNOTATION, BODY, BR, BREAKS_OUT, BUTTON, CAPTION, CELL, CLOSES_P, COL, COLGROUP, DD, DT, FONT, FOREIGN_HTML, FORM,
     FORMATTING, FRAME, FRAMESET, HEAD, HEAD_CONTENT, HEADING, HR, HTML, IMPLIED_END, INPUT, LI, MARKER, MATH, MATH_GLYPH, MATH_TEXT,
-    NOBR, OBJECT, OPTGROUP, OPTION, OPTIONAL_END, OTHER, P, PLAINTEXT, RAW, RCDATA, RUBY_BASE, RUBY_TEXT, SCOPE, SCOPED_END, SCRIPT,
+    NOBR, OBJECT, OPTGROUP, OPTION, OPTIONAL_END, OTHER, P, PLAINTEXT, RAW, RCDATA, RUBY, RUBY_BASE, RUBY_TEXT, SCOPE, SCOPED_END, SCRIPT,
     SELECT, SPECIAL, STYLE, SVG, TABLE, TABLE_BODY, TABLE_CONTEXT, TABLE_PART, TEMPLATE, TEXTAREA, TITLE, TR, VOID, Tag, is_space,
     same_text,
 )
@@ -90,7 +90,7 @@ cdef class OpenElements:
         found.rules, found.id, found.serial = rules, tag.id, top.serial
         found.start, found.content, found.content_end, found.end = tag.start, tag.end, tag.end, tag.end
         found.problem = DOUBTFUL if top.doubtful or self.lost else UNBALANCED
-        found.has_content = not (tag.self_closing if top.foreign else tag.flags & VOID)
+        found.has_content = not (tag.self_closing if top.foreign else (tag.flags & VOID) != 0)
         found.start_clean, found.end_clean = self.closed_clean, True
         self.closings.append([self._end_tags(NULL), b"", b""])
         top.found = self.count
@@ -100,12 +100,14 @@ cdef class OpenElements:
     cdef int settle(self, const Tag* tag) except -1:
         """Take off an element that can have no content."""
         cdef Element* top = self.stack + self.depth - 1
-        if self.pushed and (tag.self_closing if top.foreign else tag.flags & VOID):
+        if self.pushed and (tag.self_closing if top.foreign else (tag.flags & VOID) != 0):
             self.closed = 0
             self._close_one(top, tag.end, tag.end, True)
             self.depth -= 1
         self.pushed = False
-        self.watches_text = not self.body_open or self.after_body or self.stack[self.depth - 1].flags & TABLE_CONTEXT
+        self.watches_text = (
+            not self.body_open or self.after_body or (self.stack[self.depth - 1].flags & TABLE_CONTEXT) != 0
+        )
         return 0
 
     cdef int end(self, const Tag* tag) except -1:
@@ -128,7 +130,7 @@ cdef class OpenElements:
         """Text, which may be nothing but spaces."""
         while start < end and is_space(self.page[start]):
             start += 1
-        if start == end or self.templates:
+        if start == end or self.open_count[TEMPLATE]:
             return 0
         self.closed = 0
         if not self.body_open:
@@ -137,7 +139,7 @@ cdef class OpenElements:
             self._leave_end()
         elif self.stack[self.depth - 1].flags & TABLE_CONTEXT:
             self.leaks += 1     # it ends up before the table
-        self.watches_text = self.stack[self.depth - 1].flags & TABLE_CONTEXT
+        self.watches_text = (self.stack[self.depth - 1].flags & TABLE_CONTEXT) != 0
         return 0
 
     cdef int finish(self, bint complete, int size) except -1:
@@ -167,19 +169,19 @@ cdef class OpenElements:
 
     cdef int _start_html(self, const Tag* tag) except -1:
         cdef int id = tag.id
-        if not self.body_open and not self.templates:
+        if not self.body_open and not self.open_count[TEMPLATE]:
             if self._start_before_body(tag):
                 return self._mode(tag)
         elif id == FRAMESET:
             self.lost = True
             return MARKUP
         elif id == HTML or id == HEAD or id == BODY or id == FRAME:
+            self.leaks += tag.count != 0    # a second body gives its attributes to the first
             return MARKUP
         if self.after_body:
             self._leave_end()
-        if self._in_scope(SELECT, MARKER_SCOPE) >= 0:
-            if self._start_in_select(tag):
-                return self._mode(tag)
+        if self._in_scope(SELECT, MARKER_SCOPE) >= 0 and self._start_in_select(tag):
+            return self._mode(tag)
         if tag.flags & TABLE_PART:
             self._start_table_part(tag)
         elif self.depth and self.stack[self.depth - 1].in_table:
@@ -202,6 +204,8 @@ cdef class OpenElements:
         if tag.id == HTML:
             if self.depth == 0:
                 self._push(tag, 0)
+            else:
+                self.leaks += 1
             return 1
         if self.depth == 0:
             self._infer(b"html", HTML, SCOPE | SPECIAL | OPTIONAL_END)
@@ -273,7 +277,7 @@ cdef class OpenElements:
         cdef int table = self._in_scope(TABLE, TABLE_SCOPE)
         cdef int keep
         if table < 0:
-            if self.templates:
+            if self.open_count[TEMPLATE]:
                 self._push(tag, 0)
             return 0
         keep = table
@@ -306,7 +310,7 @@ cdef class OpenElements:
             self._close(table, tag.start, tag.start, False)
             return self._start_html(tag)
         if tag.id == FORM:
-            if not self.form and not self.templates:
+            if not self.form and not self.open_count[TEMPLATE]:
                 self.serials += 1
                 self.form = self.serials
             return 0
@@ -317,7 +321,7 @@ cdef class OpenElements:
 
     cdef int _start_in_body(self, const Tag* tag) except -1:
         cdef int open_one
-        if tag.id == FORM and self.form and not self.templates:
+        if tag.id == FORM and self.form and not self.open_count[TEMPLATE]:
             return 0
         if tag.flags & CLOSES_P or tag.id == TABLE:
             open_one = self._in_scope(P, BUTTON_SCOPE)
@@ -327,7 +331,7 @@ cdef class OpenElements:
                 self.leaks += 1
         self._close_like(tag)
         self._push(tag, 1 if tag.id == SVG else 2 if tag.id == MATH else 0)
-        if tag.id == FORM and not self.templates:
+        if tag.id == FORM and not self.open_count[TEMPLATE]:
             self.form = self.stack[self.depth - 1].serial
         return 0
 
@@ -345,12 +349,13 @@ cdef class OpenElements:
         elif tag.id == A or tag.id == NOBR:
             if self.leaks:
                 self.leaks += 1     # it may be closing one that was left open before
+                self.closed_clean = False
             self._end_formatting(tag, MARKER_SCOPE if tag.id == A else ANY_SCOPE)
         elif tag.id == BUTTON:
             open_one = self._in_scope(BUTTON, ANY_SCOPE)
         elif (tag.id == OPTION or tag.id == OPTGROUP) and top.id == OPTION:
             open_one = self.depth - 1
-        elif tag.id == RUBY_BASE or tag.id == RUBY_TEXT:
+        elif (tag.id == RUBY_BASE or tag.id == RUBY_TEXT) and self._in_scope(RUBY, ANY_SCOPE) >= 0:
             self._pop_implied(tag.start, NONE)
         if open_one >= 0:
             self._close(open_one, tag.start, tag.start, False)
@@ -359,6 +364,8 @@ cdef class OpenElements:
     cdef int _open_item(self, int id) noexcept:
         """The open li, or dd or dt, that a new one closes."""
         cdef int i
+        if self.open_count[LI if id == LI else DD] == 0 and (id == LI or self.open_count[DT] == 0):
+            return NONE
         for i in range(self.depth - 1, -1, -1):
             if self.stack[i].foreign == 0 and (self.stack[i].id == id or (id != LI and self.stack[i].id in (DD, DT))):
                 return i
@@ -429,7 +436,7 @@ cdef class OpenElements:
             element.in_table = True
         elif tag.id == CELL or tag.id == CAPTION or tag.id == TEMPLATE:
             element.in_table = False
-            self.templates += tag.id == TEMPLATE
+        self.open_count[tag.id] += not foreign
         self.depth += 1
         self.pushed = True
         return 0
@@ -454,13 +461,13 @@ cdef class OpenElements:
         cdef int id = tag.id
         if id == BODY or id == HTML:
             return self._end_document(tag)
-        if not self.body_open and not self.templates:
+        if not self.body_open and not self.open_count[TEMPLATE]:
             if id == P or id == BR:
                 self.leaks += 1
             found = self._named_in_scope(tag, ANY_SCOPE)
         elif tag.flags & FORMATTING:
             return self._end_formatting(tag, ANY_SCOPE)
-        elif id == FORM and not self.templates:
+        elif id == FORM and not self.open_count[TEMPLATE]:
             return self._end_form(tag)
         elif id == P or id == BR:
             found = self._in_scope(P, BUTTON_SCOPE) if id == P else NONE
@@ -500,18 +507,19 @@ cdef class OpenElements:
                 self.leaks += 1     # it may be the end of one that was left open before
             return 0
         for i in range(found + 1, self.depth):
-            torn = torn or self.stack[i].flags & SPECIAL or self.stack[i].foreign != 0
+            torn = torn or (self.stack[i].flags & SPECIAL) != 0 or self.stack[i].foreign != 0
         if not torn:
             return self._close(found, tag.start, tag.end, tag.closing)
         self.leaks += 1
+        self.closed_clean = False
         return self._remove(found)
 
     cdef int _end_document(self, const Tag* tag) except -1:
         """`</body>` and `</html>`: what follows may still turn out to be inside, and is looked at."""
         cdef int body = self._in_scope(BODY, ANY_SCOPE)
         cdef int i
-        if self.templates or body < 0:
-            if not self.templates and not self.body_open:
+        if self.open_count[TEMPLATE] or body < 0:
+            if not self.open_count[TEMPLATE] and not self.body_open:
                 self._enter_body(tag.start)
                 self.after_body = True
             return 0
@@ -561,15 +569,14 @@ cdef class OpenElements:
 
     cdef int _close_one(self, Element* element, int content_end, int end, bint named) except -1:
         """The end of one element, which those in `gone` have just ended inside of."""
-        cdef bint clean = named or (element.flags & OPTIONAL_END and not element.foreign)
+        cdef bint clean = named or ((element.flags & OPTIONAL_END) != 0 and element.foreign == 0)
         cdef Found* found
         cdef bint children_clean = self.closed_clean
         if not clean:
             self.closed_clean = False
             if element.flags & FORMATTING:
                 self.leaks += 1
-        if element.id == TEMPLATE and not element.foreign:
-            self.templates -= 1
+        self.open_count[element.id] -= not element.foreign
         if element.serial == self.form:
             self.form = 0 if named else self.form
         if element.found < 0:
@@ -619,6 +626,8 @@ cdef class OpenElements:
     cdef int _in_scope(self, int id, int scope) noexcept:
         """The innermost open HTML element of a kind, or -1."""
         cdef int i
+        if self.open_count[id] == 0:
+            return NONE
         for i in range(self.depth - 1, -1, -1):
             if self.stack[i].id == id and not self.stack[i].foreign:
                 return i
@@ -628,6 +637,8 @@ cdef class OpenElements:
 
     cdef int _named_in_scope(self, const Tag* tag, int scope) noexcept:
         cdef int i
+        if self.open_count[tag.id] == 0:
+            return NONE
         for i in range(self.depth - 1, -1, -1):
             if not self.stack[i].foreign and self._is_named(&self.stack[i], tag):
                 return i

@@ -38,7 +38,7 @@ cdef class Template:
     cdef tuple wrappings
     cdef tuple tests
 
-    cdef list walk(self, tuple values, list refused)
+    cdef list walk(self, tuple values, list refused, bint fragments)
     cdef bytes joined(self, tuple values, list refused)
     cdef bytes gzipped(self, tuple values, list refused)
     cdef int compress_spans(self) except -1

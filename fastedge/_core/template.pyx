@@ -6,11 +6,12 @@ whole: what has no value, or one that is refused, is left as the page has it.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.list cimport PyList_AsTuple
 from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
-from fastedge._core.htmlescape cimport RAW, TEXT, escape
+from fastedge._core.htmlescape cimport escape
 from fastedge._core.stitch cimport Fragment, GzipWriter, crc_of, crc_operator, deflated
 
 cdef dict KINDS = {"static": STATIC, "value": VALUE, "jump": JUMP, "test": TEST, "attempt": ATTEMPT, "fail": FAIL}
@@ -83,7 +84,7 @@ cdef class Template:
 
         The numbers of values that were there and could not be written safely are appended to `refused`.
         """
-        return tuple([plain(segment) for segment in self.walk(values, refused)])
+        return PyList_AsTuple(self.walk(values, refused, False))
 
     def render_bytes(self, tuple values not None, list refused=None):
         """The same in one piece."""
@@ -103,8 +104,8 @@ cdef class Template:
 
     # --- the C face --------------------------------------------------------------------------------------------------
 
-    cdef list walk(self, tuple values, list refused):
-        """The segments; `numbers` says of each which span it is."""
+    cdef list walk(self, tuple values, list refused, bint fragments):
+        """The segments; `numbers` says of each which span it is. `fragments`: those that go in as they are, stay what they are."""
         cdef list out = []
         cdef int at = 0, count = 0
         cdef Step* step
@@ -124,10 +125,7 @@ cdef class Template:
                 value = values[step.number]
                 text = self._written(step, value) if value is not None else None
                 if text is not None:
-                    if type(value) is Fragment and step.context == RAW and text is (<Fragment> value).data:
-                        out.append(value)
-                    else:
-                        out.append(text)
+                    out.append(value if fragments and type(value) is Fragment and text is (<Fragment> value).data else text)
                     self.numbers[count] = -1
                     count += 1
                     at = step.jump
@@ -157,7 +155,7 @@ cdef class Template:
         return <bytes> before + text + <bytes> behind
 
     cdef bytes joined(self, tuple values, list refused):
-        cdef list segments = self.walk(values, refused)
+        cdef list segments = self.walk(values, refused, False)
         cdef Py_ssize_t length = 0, i
         cdef const char* page = PyBytes_AS_STRING(self.page)
         cdef Span* span
@@ -168,7 +166,6 @@ cdef class Template:
                 span = &self.spans[self.numbers[i]]
                 length += span.end - span.start
             else:
-                segments[i] = plain(segments[i])
                 length += PyBytes_GET_SIZE(<bytes> segments[i])
         made = PyBytes_FromStringAndSize(NULL, length)
         out = PyBytes_AS_STRING(made)
@@ -190,7 +187,7 @@ cdef class Template:
         cdef Span* span
         cdef Py_ssize_t i
         self.compress_spans()
-        segments = self.walk(values, refused)
+        segments = self.walk(values, refused, True)
         for i in range(len(segments)):
             if self.numbers[i] >= 0:
                 span = &self.spans[self.numbers[i]]
@@ -217,6 +214,3 @@ cdef class Template:
         self.deflates = deflates
         return 0
 
-
-cdef inline object plain(object segment):
-    return (<Fragment> segment).data if type(segment) is Fragment else segment

@@ -106,9 +106,9 @@ class _Compiler:
         inner = Part(content, content_end, order, parent=outer)
         tag = _TAG_NAME.match(self.page, start)[1].lower()
         parts = [outer, inner]
-        for number, slot in enumerate(self.rules.slots):
-            if not bits >> number & 1:
-                continue
+        while bits:
+            slot = self.rules.slots[(bits & -bits).bit_length() - 1]
+            bits &= bits - 1
             reason = _objection(slot, tag, row) or self._behind_broken_tag(slot, row)
             if reason:
                 self._problem(reason, slot.name, start)
@@ -125,7 +125,7 @@ class _Compiler:
         return "context" if slot.action not in ATTRIBUTE_ACTIONS and self._broken_off(at) else None
 
     def _broken_off(self, at: int) -> bool:
-        return _BROKEN_OFF.search(self.page, max(at - 16, 0), at) is not None
+        return self.page.rfind(b"<", max(at - 16, 0), at) >= 0 and bool(_BROKEN_OFF.search(self.page, max(at - 16, 0), at))
 
     def _place(self, slot: Slot, outer: Part, inner: Part, closings: list[bytes], parts: list[Part]) -> None:
         before, inside, behind = closings
@@ -133,15 +133,15 @@ class _Compiler:
         value = Value(self._input(slot.name), "nothing" if slot.action == "remove" else context)
         if slot.action == "before":
             value.wrapping = (before, b"")
-            outer.before.append(value)
+            outer.before += (value,)
         elif slot.action == "after":
             value.wrapping = (behind, b"")
-            outer.behind.append(value)
+            outer.behind += (value,)
         elif slot.action == "prepend":
-            inner.before.append(value)
+            inner.before += (value,)
         elif slot.action == "append":
             value.wrapping = (inside, b"")
-            inner.behind.append(value)
+            inner.behind += (value,)
         else:
             value.wrapping = (b"" if slot.action == "inner" else before, b"")
             self._take(inner if slot.action == "inner" else outer, value, parts, slot.name)
@@ -260,6 +260,7 @@ class _Compiler:
 
 
 _BARE = (b"", b"")
+_NEED_THE_START = ATTRIBUTE_ACTIONS | {"before", "prepend"}
 _CONTEXTS = frozenset({"text", "quoted", "url", "local_url", "url_part", "raw", "nothing"})
 
 
@@ -272,7 +273,7 @@ def _objection(slot: Slot, tag: bytes, row: tuple) -> str | None:
         return "void"
     if slot.action in CONTENT_ACTIONS and not slot.raw and tag in CODE_ELEMENTS:
         return "code"
-    if slot.action not in ATTRIBUTE_ACTIONS | {"before", "prepend"} and problem:
+    if problem and slot.action not in _NEED_THE_START:
         return "unbalanced"
     if slot.action in ("before", "replace", "remove") and not start_clean:
         return "unbalanced"
