@@ -178,7 +178,7 @@ class _Compiler:
             value.wrapping = (b'="', b'"')
         else:
             part.start, part.end = found[2] - len(found[5]), found[4]
-            value.wrapping = (b'"', b'"')
+            value.wrapping = _QUOTED
         self.parts.append(part)
         return None
 
@@ -217,55 +217,61 @@ class _Compiler:
         slot = self.rules.named.get(name)
         if slot is None:
             return self._problem("unknown_name", name[:80], start)
-        context, wrapping = self._context(start, end, where, tag, slot.raw)
-        if context not in _CONTEXTS:
-            return self._problem(context, name, start)
-        self.parts.append(Part(start, end, 0, value=Value(self._input(name), context, wrapping), name=name))
+        written = self._written(name, start, end, where, tag, slot.raw)
+        if written is not None:
+            self.parts.append(Part(start, end, 0, value=Value(self._input(name), *written), name=name))
         return None
 
     def _variables(self, rows: Iterable[tuple[bytes, int, int, str, int]]) -> None:
         for text, start, end, where, tag in rows:
-            context, wrapping = self._context(start, end, where, tag, False)
-            if context not in _CONTEXTS:
-                self._problem(context, text.decode("utf-8", "replace")[:80], start)
+            name = text.decode("utf-8", "replace")
+            variable = parse_variable(name)
+            written = self._written(name[:80], start, end, where, tag, False)
+            if written is None:
                 continue
-            value = Value(self._input(parse_variable(text.decode("utf-8", "replace"))), context, wrapping)
             default = text.partition(b"|")[2]
             content = (end - 1 - len(default), end - 1)
             if default[:1] == b"'":
                 content = (content[0] + 1, content[1] - 1)
-            self.parts.append(Part(start, end, 0, "drop", value, content=content))
+            self.parts.append(Part(start, end, 0, "drop", Value(self._input(variable), *written), content=content))
 
-    def _context(self, start: int, end: int, where: str, tag: int, raw: bool) -> tuple[str, tuple[bytes, bytes]]:
-        """How a placeholder's value is written, or the reason why it is left alone."""
-        if where == "comment" or (where != "tag" and self._broken_off(start)):
-            return "context", _BARE
-        if where == "code":
-            return "raw" if raw else "code", _BARE
+    def _written(
+        self, name: str, start: int, end: int, where: str, tag: int, raw: bool
+    ) -> tuple[str, tuple[bytes, bytes]] | None:
+        """How a placeholder's value is written, and what stands around it. None: it is left alone, and the reason told."""
         if where == "tag":
-            return self._context_in_tag(start, end, tag, raw)
-        return "raw" if raw else "text", _BARE
+            return self._written_in_tag(name, start, end, tag, raw)
+        if where == "comment" or self._broken_off(start):
+            return self._problem("context", name, start)
+        if where == "code" and not raw:
+            return self._problem("code", name, start)
+        return ("raw" if raw else "text"), _BARE
 
-    def _context_in_tag(self, start: int, end: int, tag: int, raw: bool) -> tuple[str, tuple[bytes, bytes]]:
-        for name, _, value, value_end, _, quote in read_attributes(self.page, tag)[1]:
+    def _written_in_tag(
+        self, name: str, start: int, end: int, tag: int, raw: bool
+    ) -> tuple[str, tuple[bytes, bytes]] | None:
+        for attribute, _, value, value_end, _, quote in read_attributes(self.page, tag)[1]:
             if not value <= start < end <= value_end:
                 continue
             if not quote and (value, value_end) != (start, end):
-                return "unquoted", _BARE
+                return self._problem("unquoted", name, start)
             element = _TAG_NAME.match(self.page, tag)[1].lower()
-            context = "quoted" if raw else part_context(element, name, self.page[value:start], self.page[end:value_end])
-            reason = "code" if attribute_context(element, name) is None else "url"
-            return context or reason, _BARE if quote else (b'"', b'"')
-        return "context", _BARE
+            context = part_context(element, attribute, self.page[value:start], self.page[end:value_end])
+            if raw:
+                context = "quoted"
+            if context is None:
+                is_code = attribute_context(element, attribute) is None
+                return self._problem("code" if is_code else "url", name, start)
+            return context, _BARE if quote else _QUOTED
+        return self._problem("context", name, start)
 
 
 _BARE = (b"", b"")
-_NEED_THE_START = ATTRIBUTE_ACTIONS | {"before", "prepend"}
-_CONTEXTS = frozenset({"text", "quoted", "url", "local_url", "url_part", "raw", "nothing"})
+_QUOTED = (b'"', b'"')
 
 
 def _objection(slot: Slot, tag: bytes, row: tuple) -> str | None:
-    """Why a slot cannot be had of an element. What needs its start tag alone is more often sure."""
+    """Why a slot cannot be had of an element. Its attributes stand in its start tag, whatever comes behind."""
     problem, has_content, start_clean, end_clean = row[6:10]
     if problem == "doubtful":
         return "doubtful"
@@ -273,7 +279,7 @@ def _objection(slot: Slot, tag: bytes, row: tuple) -> str | None:
         return "void"
     if slot.action in CONTENT_ACTIONS and not slot.raw and tag in CODE_ELEMENTS:
         return "code"
-    if problem and slot.action not in _NEED_THE_START:
+    if problem and slot.action not in ATTRIBUTE_ACTIONS:
         return "unbalanced"
     if slot.action in ("before", "replace", "remove") and not start_clean:
         return "unbalanced"
