@@ -36,9 +36,9 @@ cdef extern from *:
 
 # Where a placeholder stands.
 cdef enum:
-    IN_TEXT, IN_REFERENCES, IN_CODE, IN_TAG, IN_COMMENT
+    IN_TEXT, IN_REFERENCES, IN_CODE, IN_TAG, IN_COMMENT, IN_DOUBT
 
-cdef tuple PLACES = ("text", "references", "code", "tag", "comment")
+cdef tuple PLACES = ("text", "references", "code", "tag", "comment", "doubtful")
 cdef tuple PROBLEMS = (None, "unbalanced", "doubtful")
 cdef int MARKS_MAX = html_marks_max
 cdef Py_ssize_t BYTES_MAX = html_bytes_max
@@ -190,8 +190,8 @@ cdef class Scan:
         return 0
 
     cdef tuple _place(self):
-        """None in a script or a style."""
-        return None if self.tree.in_code() else (self.tree.place(), self.tree.leaks)
+        """None in a script or a style, and where nothing is sure."""
+        return None if self.tree.lost or self.tree.in_code() else (self.tree.place(), self.tree.leaks)
 
     cdef bint _is_full(self) noexcept:
         self.marks += 1
@@ -215,6 +215,8 @@ cdef class Scan:
         return self._note_all(end, where, tag)
 
     cdef int _note_all(self, int end, int where, int tag) except -1:
+        if self.tree.lost:
+            where = IN_DOUBT
         if self.mark < end and self.mark < self.size:
             self.mark = self._keep(self.placeholders, self.mark, b"}}", 2, end, where, tag, b"{{edge.", 7)
         if self.variable < end and self.variable < self.size:

@@ -69,8 +69,8 @@ cdef class OpenElements:
         self.closed = 0
         self.closed_clean = True
         self.pushed = False
-        if self.depth >= DEPTH - 4:
-            self.lost = True
+        self.lost |= self.depth >= DEPTH - 4
+        if self.lost:
             return self._mode(tag)
         if self.depth and top.foreign and not (
             top.integration == 1
@@ -113,6 +113,8 @@ cdef class OpenElements:
     cdef int end(self, const Tag* tag) except -1:
         """What an end tag does."""
         cdef int i = self.depth - 1
+        if self.lost:
+            return 0
         self.closed = 0
         self.closed_clean = True
         if self.depth and self.stack[i].foreign and (tag.id == P or tag.id == BR):

@@ -7,7 +7,6 @@ cdef enum:
     JUMP        # on at `jump`
     TEST        # on at `jump` if it does not hold
     ATTEMPT     # from here on, what fails goes back to here and on at `jump`
-    FAIL        # whatever fails
 
 cdef struct Step:
     int kind

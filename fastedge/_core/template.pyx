@@ -14,7 +14,7 @@ from libc.string cimport memcpy
 from fastedge._core.htmlescape cimport escape
 from fastedge._core.stitch cimport Fragment, GzipWriter, crc_of, crc_operator, deflated
 
-cdef dict KINDS = {"static": STATIC, "value": VALUE, "jump": JUMP, "test": TEST, "attempt": ATTEMPT, "fail": FAIL}
+cdef dict KINDS = {"static": STATIC, "value": VALUE, "jump": JUMP, "test": TEST, "attempt": ATTEMPT}
 cdef dict CONTEXTS = {name: number for number, name in enumerate(("text", "quoted", "url", "local_url", "url_part", "raw", "nothing"))}
 
 
@@ -24,7 +24,7 @@ cdef class Template:
 
     `problems` is what was left alone: (reason, name or "", offset in the page). Made by `compile_page`; steps are
     ("static", start, end), ("value", input, jump, attempt or -1, context, (before, behind)), ("jump", to), ("test", a callable that takes
-    the values, jump if not), ("attempt", number, jump), ("fail", attempt or -1). They only ever lead on.
+    the values, jump if not), ("attempt", number, jump). They only ever lead on.
     """
 
     def __init__(self, bytes page not None, list steps not None, inputs=(), problems=(), bint ascii=False):
@@ -68,10 +68,8 @@ cdef class Template:
             elif step.kind == ATTEMPT:
                 step.number, step.jump = rest
                 self.attempt_count = max(self.attempt_count, step.number + 1)
-            elif step.kind == JUMP:
-                step.jump = rest[0]
             else:
-                step.attempt = rest[0]
+                step.jump = rest[0]
             if not i < step.jump <= self.size:
                 raise ValueError("a template only ever leads on")
         self.views, self.wrappings, self.tests = tuple(views), tuple(wrappings), tuple(tests)
@@ -139,11 +137,8 @@ cdef class Template:
             elif step.kind == TEST:
                 if not self.tests[step.number](values):
                     at = step.jump
-            elif step.kind == ATTEMPT:
+            else:
                 marks[step.number] = (count, step.jump)
-            elif step.attempt >= 0:
-                count, at = marks[step.attempt]
-                del out[count:]
         return out
 
     cdef bytes _written(self, const Step* step, object value):

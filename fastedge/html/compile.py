@@ -203,7 +203,7 @@ class _Compiler:
 
     def _between(self, name: str, opening: tuple, end: int, place: tuple[int, int] | None) -> None:
         if place is None or opening[3] is None:
-            return self._problem("code", name, opening[1])
+            return self._problem("doubtful", name, opening[1])
         if place != opening[3]:
             return self._problem("unbalanced", name, opening[1])
         value = Value(self._input(name), "raw" if self.rules.named[name].raw else "text")
@@ -243,8 +243,8 @@ class _Compiler:
             return self._written_in_tag(name, start, end, tag, raw)
         if where == "comment" or self._broken_off(start):
             return self._problem("context", name, start)
-        if where == "code" and not raw:
-            return self._problem("code", name, start)
+        if where == "doubtful" or (where == "code" and not raw):
+            return self._problem(where, name, start)
         return ("raw" if raw else "text"), _BARE
 
     def _written_in_tag(

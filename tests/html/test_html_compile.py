@@ -131,6 +131,8 @@ def test_fragment_is_escaped_where_the_slot_is_not_raw():
         (b"<a href='java{{edge.v}}'>", Slot("v"), "url"),
         (b"{{edge.w}}", Slot("v"), "unknown_name"),
         (b"<!-- edge:w -->", Slot("v"), "unknown_name"),
+        (b"<select><svg>{{edge.v}}", Slot("v"), "doubtful"),
+        (b"<frameset><!-- edge:v --><!-- /edge:v -->", Slot("v"), "doubtful"),
         (b"<body><!-- edge:v -->", Slot("v"), "unmatched"),
         (b"<body><!-- /edge:v -->", Slot("v"), "unmatched"),
         (b"<body><p><!-- edge:v --></p><!-- /edge:v -->", Slot("v"), "unbalanced"),

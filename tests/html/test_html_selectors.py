@@ -39,7 +39,7 @@ def found(page, selector):
 
 
 @given(pages(), SELECTORS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_selectors_find_what_the_oracle_finds(page, selector):
     expected = [element.attr("n") for element in turbohtml.parse(page).select(selector) if element.attr("n")]
     assert found(page, selector) == expected
