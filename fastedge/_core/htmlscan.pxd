@@ -14,6 +14,7 @@ cdef class Scan:
     cdef int vars                   # how many esi:vars are open
     cdef int marks
     cdef bint with_esi
+    cdef readonly int lost_at       # from where on browsers may differ; -1: nowhere
     cdef readonly bint too_many
     cdef readonly bint esi_torn     # something begins inside an `<!--esi` and ends outside
     cdef readonly list elements

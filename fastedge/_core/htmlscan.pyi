@@ -6,6 +6,7 @@ _Place = tuple[int, int] | None
 
 @final
 class Scan:
+    lost_at: int
     too_many: bool
     esi_torn: bool
     elements: list[tuple[int, int, int, int, int, int, str | None, bool, bool, bool, bytes, bytes, bytes]]

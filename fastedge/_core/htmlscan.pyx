@@ -9,7 +9,7 @@ from libc.string cimport memcmp
 
 from fastedge._core.htmlselectors cimport Selectors
 from fastedge._core.htmltokens cimport (
-    RCDATA, Tag, bogus_comment_end, cdata_end, comment_end, is_letter, is_space, raw_end, read_tag, same_text, script_end,
+    RCDATA, Tag, bogus_comment_end, cdata_end, comment_end, is_space, raw_end, read_tag, same_text, script_end,
 )
 from fastedge._core.htmltree cimport DOUBTFUL, FINE, MARKUP, OpenElements, PLAIN_TEXT, SCRIPT_TEXT, UNBALANCED
 
@@ -44,6 +44,10 @@ cdef int MARKS_MAX = html_marks_max
 cdef Py_ssize_t BYTES_MAX = html_bytes_max
 
 
+cdef inline bint is_letter(uint8_t c) noexcept nogil:
+    return c"a" <= c | 0x20 <= c"z"
+
+
 @cython.final
 cdef class Scan:
     """What a page has. Rows are tuples:
@@ -63,7 +67,7 @@ cdef class Scan:
         self.tree = OpenElements()
         self.tree.page = self.page
         self.comments, self.placeholders, self.variables, self.esi, self.elements = [], [], [], [], []
-        self.esi_close = -1
+        self.esi_close = self.lost_at = -1
         self.mark = self._next_mark(0)
         self.variable = fe_search(self.page, b"$(", 2, 0, self.size) if esi else self.size
         self.tree.finish(self._pass(selectors), self.size)
@@ -81,7 +85,7 @@ cdef class Scan:
             if i > at:
                 if self.tree.watches_text:
                     self.tree.text(at, i)
-                self._note(i, IN_CODE if self.tree.in_code() else IN_TEXT, -1)
+                self._note(i, IN_TEXT, -1)
             if i == self.esi_close:
                 self._mark_esi(b"", True, i, i + 3, False)
                 self.esi_close = -1
@@ -90,6 +94,8 @@ cdef class Scan:
             if i == self.size:
                 break
             at = self._token(i, selectors)
+            if self.tree.lost and self.lost_at < 0:
+                self.lost_at = i
         return at <= self.size and self.esi_close < 0
 
     cdef int _token(self, int i, Selectors selectors) except -1:
@@ -217,6 +223,8 @@ cdef class Scan:
     cdef int _note_all(self, int end, int where, int tag) except -1:
         if self.tree.lost:
             where = IN_DOUBT
+        elif where == IN_TEXT and self.tree.in_code():
+            where = IN_CODE
         if self.mark < end and self.mark < self.size:
             self.mark = self._keep(self.placeholders, self.mark, b"}}", 2, end, where, tag, b"{{edge.", 7)
         if self.variable < end and self.variable < self.size:

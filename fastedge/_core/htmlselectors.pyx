@@ -29,11 +29,11 @@ cdef inline uint64_t key_bit(uint64_t key) noexcept nogil:
 @cython.final
 cdef class Selectors:
     """Takes parsed selectors: each a list of compounds, the rightmost first; a compound is (combinator to the left, tests);
-    a test is (kind, name, value) with kind "tag", "class", "present" or "equals". One of None matches nothing."""
+    a test is (kind, name, value) with kind "tag", "class", "present" or "equals"."""
 
     def __cinit__(self, list parsed not None):
-        cdef Py_ssize_t compounds = sum([len(one) for one in parsed if one])
-        cdef Py_ssize_t tests = sum([len(compound[1]) for one in parsed if one for compound in one])
+        cdef Py_ssize_t compounds = sum([len(one) for one in parsed])
+        cdef Py_ssize_t tests = sum([len(compound[1]) for one in parsed for compound in one])
         if len(parsed) > SELECTORS:
             raise ValueError("too many selectors")
         self.tests = <Test*> calloc(tests + 1, sizeof(Test))
@@ -53,7 +53,7 @@ cdef class Selectors:
         for one in parsed:
             row = &self.rows[self.count]
             row.first = compound
-            for combinator, tests in one or ():
+            for combinator, tests in one:
                 self.compounds[compound].first = test
                 self.compounds[compound].combinator = CHILD if combinator == ">" else DESCENDANT
                 for kind, name, value in tests:
@@ -62,8 +62,7 @@ cdef class Selectors:
                 self.compounds[compound].last = test
                 compound += 1
             row.last = compound
-            if one:
-                self._hang(row)
+            self._hang(row)
             self.count += 1
         return 0
 
@@ -103,7 +102,7 @@ cdef class Selectors:
         if not close_look or tag.overflow:
             return 0
         for row in range(self.count):
-            if self.rows[row].last > self.rows[row].first and self._holds(&self.rows[row], tree, tag):
+            if self._holds(&self.rows[row], tree, tag):
                 found |= <uint64_t> 1 << row
         return found
 

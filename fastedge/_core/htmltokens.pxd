@@ -60,4 +60,3 @@ cdef int raw_end(const uint8_t* page, int at, int size, const Tag* opening) noex
 cdef int script_end(const uint8_t* page, int at, int size) noexcept nogil
 cdef bint same_text(const uint8_t* text, const uint8_t* lower, int size) noexcept nogil
 cdef bint is_space(uint8_t c) noexcept nogil
-cdef bint is_letter(uint8_t c) noexcept nogil

@@ -141,10 +141,6 @@ cdef bint is_space(uint8_t c) noexcept nogil:
     return (CLASS[c] & SPACE) != 0
 
 
-cdef bint is_letter(uint8_t c) noexcept nogil:
-    return (CLASS[c] & LETTER) != 0
-
-
 cdef bint same_text(const uint8_t* text, const uint8_t* lower, int size) noexcept nogil:
     """Whether a text is this one, which is in lower case, whatever the case of its own ASCII letters."""
     cdef int i

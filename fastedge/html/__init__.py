@@ -1,4 +1,4 @@
-"""Personal pages: what a policy personalises is found once, when a page is stored; each visitor's page is joined from the parts."""
+"""Personal pages: slots are found once, when a page is stored; each visitor's page is joined from the parts."""
 
 from fastedge._core.htmlescape import escape_value
 from fastedge._core.stitch import Fragment

@@ -1,8 +1,9 @@
-"""From a page and the rules about it to a template. Never raises for what a page contains: what cannot be done is left alone."""
+"""From a page and the rules about it to a template. Never raises for a page: what cannot be done is left alone."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from fastedge._core.htmlscan import Scan
 from fastedge._core.htmltokens import read_attributes
@@ -21,7 +22,7 @@ PROBLEMS = {
     "too_large": "the page is larger than html_bytes_max",
     "too_many": "the page has more places for slots than the bounds allow",
     "unbalanced": "the element is not closed, or misnested, or what is around it is",
-    "doubtful": "browsers may make no element of it, or put it elsewhere: in a template, a table, too deep",
+    "doubtful": "browsers may make no element of it, or put it elsewhere; without a name: all from there on",
     "void": "the element can have no content",
     "code": "a script, a style, an event handler: only a raw value may go there",
     "context": "a comment, a tag outside of its attributes' values, or behind a `<`",
@@ -39,9 +40,10 @@ _EQUALS = re.compile(rb"[\t\n\f\r ]*=")
 
 
 def compile_page(page: bytes, rules: PageRules, charset: str | None = None) -> Template:
-    """The template of a page. `charset` is its Content-Type's; values are inserted as the page's encoding needs it.
+    """The template of a page. `charset` is its Content-Type's; values are written as the page's encoding needs it.
 
-    `template.inputs` are names of slots, `Variable`s and `Include`s. Without values it renders the page as it is, but for ESI.
+    `template.inputs` are names of slots, `Variable`s and `Include`s. Without values it renders the page itself, but for
+    ESI.
     """
     encoding = page_encoding(page, charset)
     if encoding is None or len(page) > html_bytes_max:
@@ -74,11 +76,13 @@ class _Compiler:
                 scan = Scan(self.page, self.rules.selectors)
         if scan.too_many:
             self._problem("too_many", "", 0)
+        if scan.lost_at >= 0:
+            self._problem("doubtful", "", scan.lost_at)
         for row in scan.elements:
-            self._element(row)
+            self._element(_Element(*row))
         self._comments(scan.comments)
-        for row in scan.placeholders:
-            self._placeholder(*row)
+        for mark in scan.placeholders:
+            self._placeholder(*mark)
         writer = StepWriter(len(self.page))
         self.steps = writer.write(self.parts)
         for part in writer.crossing:
@@ -99,51 +103,55 @@ class _Compiler:
 
     # --- elements ----------------------------------------------------------------------------------------------------
 
-    def _element(self, row: tuple) -> None:
+    def _element(self, found: "_Element") -> None:
         """Every slot of one element: an outer part, one for its content, and those of its attributes."""
-        bits, start, content, content_end, end, order, _, _, _, _, *closings = row
-        outer = Part(start, end, order)
-        inner = Part(content, content_end, order, parent=outer)
-        tag = _TAG_NAME.match(self.page, start)[1].lower()
+        outer = Part(found.start, found.end, found.order)
+        inner = Part(found.content, found.content_end, found.order, parent=outer)
+        tag = self._tag_name(found.start)
         parts = [outer, inner]
+        bits = found.rules
         while bits:
             slot = self.rules.slots[(bits & -bits).bit_length() - 1]
             bits &= bits - 1
-            reason = _objection(slot, tag, row) or self._behind_broken_tag(slot, row)
+            reason = _objection(slot, tag, found) or self._behind_broken_tag(slot, found)
             if reason:
-                self._problem(reason, slot.name, start)
+                self._problem(reason, slot.name, found.start)
             elif slot.action in ATTRIBUTE_ACTIONS:
-                self._attribute(slot, tag, start, order)
+                self._attribute(slot, tag, found)
             else:
-                self._place(slot, outer, inner, closings, parts)
+                self._place(slot, found, outer, inner, parts)
         self.parts += [part for part in parts if part.value or part.before or part.behind]
 
-    def _behind_broken_tag(self, slot: Slot, row: tuple) -> str | None:
+    def _tag_name(self, start: int) -> bytes:
+        found = _TAG_NAME.match(self.page, start)
+        return found[1].lower() if found else b""
+
+    def _behind_broken_tag(self, slot: Slot, found: "_Element") -> str | None:
         """Whether a `<` of the text before would make a tag together with a value."""
-        _, start, content, content_end, end, *_ = row
-        at = {"inner": content, "prepend": content, "append": content_end, "after": end}.get(slot.action, start)
+        places = {"inner": found.content, "prepend": found.content, "append": found.content_end, "after": found.end}
+        at = places.get(slot.action, found.start)
         return "context" if slot.action not in ATTRIBUTE_ACTIONS and self._broken_off(at) else None
 
     def _broken_off(self, at: int) -> bool:
-        return self.page.rfind(b"<", max(at - 16, 0), at) >= 0 and bool(_BROKEN_OFF.search(self.page, max(at - 16, 0), at))
+        return self.page.rfind(b"<", max(at - 16, 0), at) >= 0 and bool(
+            _BROKEN_OFF.search(self.page, max(at - 16, 0), at)
+        )
 
-    def _place(self, slot: Slot, outer: Part, inner: Part, closings: list[bytes], parts: list[Part]) -> None:
-        before, inside, behind = closings
-        context = "raw" if slot.raw else "text"
-        value = Value(self._input(slot.name), "nothing" if slot.action == "remove" else context)
+    def _place(self, slot: Slot, found: "_Element", outer: Part, inner: Part, parts: list[Part]) -> None:
+        context = "nothing" if slot.action == "remove" else "raw" if slot.raw else "text"
+        ends = {"inner": b"", "prepend": b"", "append": found.inside, "after": found.behind}.get(
+            slot.action, found.before
+        )
+        value = Value(self._input(slot.name), context, (ends, b""))
         if slot.action == "before":
-            value.wrapping = (before, b"")
             outer.before += (value,)
         elif slot.action == "after":
-            value.wrapping = (behind, b"")
             outer.behind += (value,)
         elif slot.action == "prepend":
             inner.before += (value,)
         elif slot.action == "append":
-            value.wrapping = (inside, b"")
             inner.behind += (value,)
         else:
-            value.wrapping = (b"" if slot.action == "inner" else before, b"")
             self._take(inner if slot.action == "inner" else outer, value, parts, slot.name)
 
     @staticmethod
@@ -154,38 +162,35 @@ class _Compiler:
             parts.append(part)
         part.value, part.name = value, name
 
-    def _attribute(self, slot: Slot, tag: bytes, start: int, order: int) -> None:
-        name_end, attributes = read_attributes(self.page, start)
-        wanted = slot.attribute.lower().encode()
-        found = next((one for one in attributes if one[0] == wanted), None)
-        context = "nothing" if slot.action == "remove_attribute" else attribute_context(tag, wanted)
-        if context is None and slot.raw:
-            context = "quoted"
-        if context is None or (found and slot.action == "remove_attribute" and _EQUALS.match(self.page, found[4])):
-            return self._problem("code" if context is None else "context", slot.name, start)
-        if slot.raw and context != "nothing":
-            context = "quoted"
-        if found is None and slot.action == "remove_attribute":
-            return None
-        value = Value(self._input(slot.name), context)
-        part = Part(name_end, name_end, order, value=value, name=slot.name)
-        if slot.action == "remove_attribute":
-            part.start, part.end = found[1], found[4]
-        elif found is None:
-            value.wrapping = (b" " + slot.attribute.encode() + b'="', b'"')
-        elif found[2] < 0:
-            part.start = part.end = found[4]
-            value.wrapping = (b'="', b'"')
-        else:
-            part.start, part.end = found[2] - len(found[5]), found[4]
-            value.wrapping = _QUOTED
-        self.parts.append(part)
+    def _attribute(self, slot: Slot, tag: bytes, element: "_Element") -> None:
+        name_end, attributes = read_attributes(self.page, element.start)
+        name = slot.attribute.lower().encode()
+        found = next((one for one in attributes if one[0] == name), None)
+        if slot.action == "set_attribute":
+            context = "quoted" if slot.raw else attribute_context(tag, name)
+            if context is None:
+                return self._problem("code", slot.name, element.start)
+            part = Part(name_end, name_end, element.order, name=slot.name)
+            wrapping = (b" " + slot.attribute.encode() + b'="', b'"')
+            if found is not None and found[2] < 0:
+                part.start = part.end = found[4]
+                wrapping = (b'="', b'"')
+            elif found is not None:
+                part.start, part.end = found[2] - len(found[5]), found[4]
+                wrapping = _QUOTED
+            part.value = Value(self._input(slot.name), context, wrapping)
+            self.parts.append(part)
+        elif found is not None and _EQUALS.match(self.page, found[4]):
+            self._problem("context", slot.name, element.start)  # its rest would be the value of the one before
+        elif found is not None:
+            value = Value(self._input(slot.name), "nothing")
+            self.parts.append(Part(found[1], found[4], element.order, value=value, name=slot.name))
         return None
 
     # --- comments ----------------------------------------------------------------------------------------------------
 
     def _comments(self, rows: Iterable[tuple[bytes, int, int, tuple[int, int] | None]]) -> None:
-        opened: list[tuple[str, int, int, tuple[int, int] | None]] = []
+        opened: list[_Opening] = []
         for text, start, end, place in rows:
             name = text.partition(b"edge:")[2].decode("utf-8", "replace")
             if name not in self.rules.named:
@@ -201,7 +206,7 @@ class _Compiler:
         for name, start, _, _ in opened:
             self._problem("unmatched", name, start)
 
-    def _between(self, name: str, opening: tuple, end: int, place: tuple[int, int] | None) -> None:
+    def _between(self, name: str, opening: "_Opening", end: int, place: tuple[int, int] | None) -> None:
         if place is None or opening[3] is None:
             return self._problem("doubtful", name, opening[1])
         if place != opening[3]:
@@ -217,17 +222,21 @@ class _Compiler:
         slot = self.rules.named.get(name)
         if slot is None:
             return self._problem("unknown_name", name[:80], start)
-        written = self._written(name, start, end, where, tag, slot.raw)
-        if written is not None:
-            self.parts.append(Part(start, end, 0, value=Value(self._input(name), *written), name=name))
+        try:
+            written = self._written(start, end, where, tag, slot.raw)
+        except _LeftAloneError as why:
+            return self._problem(str(why), name, start)
+        self.parts.append(Part(start, end, 0, value=Value(self._input(name), *written), name=name))
         return None
 
     def _variables(self, rows: Iterable[tuple[bytes, int, int, str, int]]) -> None:
         for text, start, end, where, tag in rows:
             name = text.decode("utf-8", "replace")
             variable = parse_variable(name)
-            written = self._written(name[:80], start, end, where, tag, False)
-            if written is None:
+            try:
+                written = self._written(start, end, where, tag, False)
+            except _LeftAloneError as why:
+                self._problem(str(why), name[:80], start)
                 continue
             default = text.partition(b"|")[2]
             content = (end - 1 - len(default), end - 1)
@@ -235,52 +244,67 @@ class _Compiler:
                 content = (content[0] + 1, content[1] - 1)
             self.parts.append(Part(start, end, 0, "drop", Value(self._input(variable), *written), content=content))
 
-    def _written(
-        self, name: str, start: int, end: int, where: str, tag: int, raw: bool
-    ) -> tuple[str, tuple[bytes, bytes]] | None:
-        """How a placeholder's value is written, and what stands around it. None: it is left alone, and the reason told."""
+    def _written(self, start: int, end: int, where: str, tag: int, raw: bool) -> tuple[str, tuple[bytes, bytes]]:
+        """How a placeholder's value is written, and what stands around it."""
         if where == "tag":
-            return self._written_in_tag(name, start, end, tag, raw)
+            return self._written_in_tag(start, end, tag, raw)
         if where == "comment" or self._broken_off(start):
-            return self._problem("context", name, start)
+            raise _LeftAloneError("context")
         if where == "doubtful" or (where == "code" and not raw):
-            return self._problem(where, name, start)
+            raise _LeftAloneError(where)
         return ("raw" if raw else "text"), _BARE
 
-    def _written_in_tag(
-        self, name: str, start: int, end: int, tag: int, raw: bool
-    ) -> tuple[str, tuple[bytes, bytes]] | None:
-        for attribute, _, value, value_end, _, quote in read_attributes(self.page, tag)[1]:
+    def _written_in_tag(self, start: int, end: int, tag: int, raw: bool) -> tuple[str, tuple[bytes, bytes]]:
+        for name, _, value, value_end, _, quote in read_attributes(self.page, tag)[1]:
             if not value <= start < end <= value_end:
                 continue
             if not quote and (value, value_end) != (start, end):
-                return self._problem("unquoted", name, start)
-            element = _TAG_NAME.match(self.page, tag)[1].lower()
-            context = part_context(element, attribute, self.page[value:start], self.page[end:value_end])
-            if raw:
-                context = "quoted"
-            if context is None:
-                is_code = attribute_context(element, attribute) is None
-                return self._problem("code" if is_code else "url", name, start)
-            return context, _BARE if quote else _QUOTED
-        return self._problem("context", name, start)
+                raise _LeftAloneError("unquoted")
+            element = self._tag_name(tag)
+            context = part_context(element, name, self.page[value:start], self.page[end:value_end])
+            if context is None and not raw:
+                raise _LeftAloneError("code" if attribute_context(element, name) is None else "url")
+            return ("quoted" if raw or context is None else context), _BARE if quote else _QUOTED
+        raise _LeftAloneError("context")
 
 
+class _LeftAloneError(Exception):
+    """Says by its reason why a placeholder cannot have a value. Never leaves this module."""
+
+
+class _Element(NamedTuple):
+    """A row of `Scan.elements`."""
+
+    rules: int
+    start: int
+    content: int
+    content_end: int
+    end: int
+    order: int
+    problem: str | None
+    has_content: bool
+    start_clean: bool
+    end_clean: bool
+    before: bytes
+    inside: bytes
+    behind: bytes
+
+
+_Opening = tuple[str, int, int, tuple[int, int] | None]
 _BARE = (b"", b"")
 _QUOTED = (b'"', b'"')
 
 
-def _objection(slot: Slot, tag: bytes, row: tuple) -> str | None:
+def _objection(slot: Slot, tag: bytes, found: _Element) -> str | None:
     """Why a slot cannot be had of an element. Its attributes stand in its start tag, whatever comes behind."""
-    problem, has_content, start_clean, end_clean = row[6:10]
-    if problem == "doubtful":
+    if found.problem == "doubtful":
         return "doubtful"
-    if slot.action in CONTENT_ACTIONS and not has_content:
+    if slot.action in CONTENT_ACTIONS and not found.has_content:
         return "void"
     if slot.action in CONTENT_ACTIONS and not slot.raw and tag in CODE_ELEMENTS:
         return "code"
-    if problem and slot.action not in ATTRIBUTE_ACTIONS:
+    if found.problem and slot.action not in ATTRIBUTE_ACTIONS:
         return "unbalanced"
-    if slot.action in ("before", "replace", "remove") and not start_clean:
+    if slot.action in ("before", "replace", "remove") and not found.start_clean:
         return "unbalanced"
-    return "unbalanced" if slot.action in ("append", "after") and not end_clean else None
+    return "unbalanced" if slot.action in ("append", "after") and not found.end_clean else None

@@ -1,11 +1,11 @@
-"""Where a value may go, and how it is written there: by attribute and element, for all that browsers take for a URL or code."""
+"""Where a value may go, and how it is written there: by element and attribute, which may be a URL, code or neither."""
 
 import re
 
 # Attributes whose value is a URL.
 _URLS = frozenset(
-    b"action archive background cite classid codebase data formaction href icon imagesrcset longdesc lowsrc manifest ping poster "
-    b"profile src srcset usemap xlink:href".split()
+    b"action archive background cite classid codebase data formaction href icon imagesrcset longdesc lowsrc manifest "
+    b"ping poster profile src srcset usemap xlink:href".split()
 )
 # Elements whose URLs bring in code, or turn where others lead: only to this host.
 _LOADERS = frozenset(b"applet base embed fencedframe frame iframe image link object portal script use".split())

@@ -1,4 +1,4 @@
-"""ESI 1.0 tags (W3C note of 2001) as parts of a page. Fetches nothing: an include is an input whose value somebody else gets."""
+"""ESI 1.0 tags (W3C note of 2001) as parts of a page. Fetches nothing: an include is an input like any other."""
 
 import html
 import re
@@ -14,7 +14,14 @@ from fastedge.limits import esi_depth_max, esi_url_bytes_max
 Row = tuple[bytes, bool, int, int, tuple[int, int] | None, bool]
 Text = tuple[str | Variable, ...]  # with variables inside
 
-_BLOCKS = {b"choose": b"", b"try": b"", b"when": b"choose", b"otherwise": b"choose", b"attempt": b"try", b"except": b"try"}
+_BLOCKS = {
+    b"choose": b"",
+    b"try": b"",
+    b"when": b"choose",
+    b"otherwise": b"choose",
+    b"attempt": b"try",
+    b"except": b"try",
+}
 _PAIRED = frozenset({*_BLOCKS, b"remove", b"vars", b""})
 _IN_TEXT = re.compile(r"\$\(([^()]*)\)")
 
@@ -31,9 +38,7 @@ class Include:
     def url(self, get: Callable[[Variable], str | None], alternative: bool = False) -> str:
         """The URL of `src` or `alt`; variables go in percent-encoded."""
         parts = self.alt if alternative else self.src
-        return "".join(
-            part if isinstance(part, str) else quote(get(part) or part.default, safe="") for part in parts
-        )
+        return "".join(part if isinstance(part, str) else quote(get(part) or part.default, safe="") for part in parts)
 
 
 class EsiReader:
@@ -106,7 +111,9 @@ class EsiReader:
     def _attributes(self, start: int) -> dict[bytes, str]:
         found: dict[bytes, str] = {}
         for name, _, value, value_end, _, _ in read_attributes(self._page, start)[1]:
-            found.setdefault(name, html.unescape(self._page[value:value_end].decode("utf-8", "replace")) if value >= 0 else "")
+            found.setdefault(
+                name, html.unescape(self._page[value:value_end].decode("utf-8", "replace")) if value >= 0 else ""
+            )
         return found
 
     def _test(self, start: int) -> Callable[[tuple[object, ...]], bool]:
@@ -134,7 +141,9 @@ class EsiReader:
 
     def _attempt(self) -> int:
         """The innermost esi:attempt that is open."""
-        return next((part.number for _, part in reversed(self._open) if part is not None and part.kind == "attempt"), -1)
+        return next(
+            (part.number for _, part in reversed(self._open) if part is not None and part.kind == "attempt"), -1
+        )
 
 
 def text_of(text: str) -> Text:

@@ -1,8 +1,8 @@
-"""Variables and expressions of ESI 1.0 (W3C note, §4 and §5): parsed once into closures that cannot loop, call or raise.
+"""Variables and expressions of ESI 1.0 (W3C note of 2001): parsed once into closures that cannot loop, call or raise.
 
-    expression = conjunction { "|" conjunction }        conjunction = negation { "&" negation }
-    negation = "!" negation | "(" expression ")" | operand [ ("==" | "!=" | "<" | "<=" | ">" | ">=") operand ]
-    operand = "$(" variable ")" | "'" text "'" | number
+expression = conjunction { "|" conjunction }        conjunction = negation { "&" negation }
+negation = "!" negation | "(" expression ")" | operand [ ("==" | "!=" | "<" | "<=" | ">" | ">=") operand ]
+operand = "$(" variable ")" | "'" text "'" | number
 """
 
 import operator

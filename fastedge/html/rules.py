@@ -21,9 +21,10 @@ _ATTRIBUTE = re.compile(r"[A-Za-z_:][A-Za-z0-9_:.-]*")
 class Slot:
     """One place of a page that is somebody's own.
 
-    `at`: a selector. Left out: elements with `data-edge="NAME"`, `<!-- edge:NAME -->…<!-- /edge:NAME -->` and `{{edge.NAME}}`.
-    `action`: replace, inner, before, after, prepend, append, remove, set_attribute or remove_attribute (with `attribute`).
-    `raw`: its value is HTML, and is not escaped. In attributes: it may be a script or any URL; quotes are escaped all the same.
+    `at`: a selector. Left out: elements with `data-edge="NAME"`, what is between `<!-- edge:NAME -->` and
+    `<!-- /edge:NAME -->`, and `{{edge.NAME}}`.
+    `action`: replace, inner, before, after, prepend, append, remove, set_attribute or remove_attribute.
+    `raw`: its value is HTML, and is not escaped. In attributes it may be code or any URL; quotes are escaped even so.
     """
 
     name: str
@@ -38,14 +39,16 @@ class Slot:
                 f"a slot's name is 1 to {html_name_bytes_max} letters, digits, - and _: {self.name!r:.80} is not"
             )
         if self.action not in ACTIONS:
-            raise ConfigError(
-                f"slot {self.name!r}: action {self.action!r:.40} is none of {', '.join(sorted(ACTIONS))}"
-            )
+            raise ConfigError(f"slot {self.name!r}: action {self.action!r:.40} is none of {', '.join(sorted(ACTIONS))}")
         if (self.action in ATTRIBUTE_ACTIONS) != bool(self.attribute):
             raise ConfigError(f"slot {self.name!r}: `attribute` belongs to set_attribute and remove_attribute")
         if self.attribute and not _ATTRIBUTE.fullmatch(self.attribute):
             raise ConfigError(f"slot {self.name!r}: expected an attribute's name, found {self.attribute!r:.80}")
-        if self.action == "set_attribute" and not self.raw and attribute_context(b"", self.attribute.lower().encode()) is None:
+        if (
+            self.action == "set_attribute"
+            and not self.raw
+            and attribute_context(b"", self.attribute.lower().encode()) is None
+        ):
             raise ConfigError(f"slot {self.name!r}: {self.attribute!r} is code; only raw=True may set it")
 
 

@@ -1,7 +1,7 @@
 """Selectors as a policy writes them: a small part of CSS, parsed once. What is not of that part is a ConfigError.
 
-    selector = compound { (" " | ">") compound }
-    compound = [ tag | "*" ] { "#" name | "." name | "[" name "]" | "[" name "=" (name | string) "]" }
+selector = compound { (" " | ">") compound }
+compound = [ tag | "*" ] { "#" name | "." name | "[" name "]" | "[" name "=" (name | string) "]" }
 """
 
 import re
@@ -71,5 +71,6 @@ def _simple(found: re.Match[str]) -> Test:
 def _refusal(text: str, rest: str) -> ConfigError:
     where = f"at {rest[:20]!r}" if rest else "at its end"
     return ConfigError(
-        f'selector {text!r}: {where} expected a tag, #id, .class, [attribute] or [attribute="value"], joined by spaces or >'
+        f"selector {text!r}: {where} expected a tag, #id, .class, [attribute] or "
+        '[attribute="value"], joined by spaces or >'
     )

@@ -12,7 +12,9 @@ from fastedge._core.stitch import Fragment, stitched
 from fastedge.html import PageRules, Slot, compile_page
 from fastedge.limits import gzip_stored_bytes_max
 
-PIECES = st.lists(st.one_of(st.binary(max_size=40), st.binary(min_size=1, max_size=4).map(lambda text: text * 400)), max_size=8)
+PIECES = st.lists(
+    st.one_of(st.binary(max_size=40), st.binary(min_size=1, max_size=4).map(lambda text: text * 400)), max_size=8
+)
 
 
 def inflated(made):
@@ -36,7 +38,9 @@ def test_checksum_is_zlib_s(one, other):
     assert made[-4:] == len(one + other).to_bytes(4, "little")
 
 
-@pytest.mark.parametrize("size", [0, 1, 16, 17, gzip_stored_bytes_max, gzip_stored_bytes_max + 1, 65_535, 65_536, 200_000])
+@pytest.mark.parametrize(
+    "size", [0, 1, 16, 17, gzip_stored_bytes_max, gzip_stored_bytes_max + 1, 65_535, 65_536, 200_000]
+)
 @pytest.mark.parametrize("known", [(), (1,), (0, 1, 2)])
 def test_any_size_fits(size, known):
     noise = b"".join(zlib.crc32(b"%d" % i).to_bytes(4, "little") for i in range(size // 4 + 1))[:size]
@@ -60,7 +64,9 @@ def test_gzip_itself_is_content(tmp_path):
 
 
 def test_spans_compress_nearly_as_well_as_the_whole():
-    page = b"".join(b"<article><h2>Story %d</h2><p>Some text of it, %d words.</p></article>" % (i, i * 7) for i in range(600))
+    page = b"".join(
+        b"<article><h2>Story %d</h2><p>Some text of it, %d words.</p></article>" % (i, i * 7) for i in range(600)
+    )
     slots = b"<p data-edge=a>x</p>"
     template = compile_page(page + slots + page[:20_000], PageRules([Slot("a")]), "utf-8")
     whole = zlib.compress(page + slots + page[:20_000], 6)

@@ -78,7 +78,22 @@ def test_any_bytes_stay_whole(page):
 
 @pytest.mark.parametrize(
     "piece",
-    [b"<", b"<b>", b"<p>", b"<!--", b"<a '", b"<a href=", b"</x>", b"<i></b>", b"{{edge.", b"$(", b"<table>", b"<esi:vars>", b"<div><p id=x>", b"<!--esi "],
+    [
+        b"<",
+        b"<b>",
+        b"<p>",
+        b"<!--",
+        b"<a '",
+        b"<a href=",
+        b"</x>",
+        b"<i></b>",
+        b"{{edge.",
+        b"$(",
+        b"<table>",
+        b"<esi:vars>",
+        b"<div><p id=x>",
+        b"<!--esi ",
+    ],
 )
 def test_work_is_linear_in_hostile_pages(piece):
     page = piece * (400_000 // len(piece))

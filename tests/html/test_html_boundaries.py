@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from html_oracle import MARKERS, edited, ids, tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from html_oracle import MARKERS, edited, ids, tree
 
 from fastedge.html import PageRules, Slot, compile_page
 
@@ -51,7 +51,9 @@ def pages():
 def test_pages_have_the_boundaries_of_the_oracle(name):
     page = (PAGES / name).read_bytes().decode(CHARSETS.get(name, "utf-8"))
     found = ids(page)
-    outcomes = {id_: {action: outcome(page, id_, action) for action in ACTIONS} for id_ in found if not is_raw(page, id_)}
+    outcomes = {
+        id_: {action: outcome(page, id_, action) for action in ACTIONS} for id_ in found if not is_raw(page, id_)
+    }
     assert outcomes
     left = {id_: one["replace"] for id_, one in outcomes.items() if one["replace"] != "same"}
     assert left == LEFT_ALONE.get(name, {})
@@ -63,11 +65,12 @@ def is_raw(page, id_):
 
 # --- generated pages -------------------------------------------------------------------------------------------------
 
-COMMON = "div p span b i a ul ol li dl dd dt table tr td h1 h2 section".split()
-RARE = (
-    "th tbody thead caption colgroup article form button option optgroup br img input hr svg math title g path foreignObject "
-    "mi mtext desc textarea template object ruby rt rp pre nobr main label em font center address summary select"
-).split()
+COMMON = [
+    "div", "p", "span", "b", "i", "a", "ul", "ol", "li", "dl", "dd", "dt", "table", "tr", "td", "h1", "h2", "section",
+]  # fmt: skip
+RARE = [
+    "th", "tbody", "thead", "caption", "colgroup", "article", "form", "button", "option", "optgroup", "br", "img", "input", "hr", "svg", "math", "title", "g", "path", "foreignObject", "mi", "mtext", "desc", "textarea", "template", "object", "ruby", "rt", "rp", "pre", "nobr", "main", "label", "em", "font", "center", "address", "summary", "select",
+]  # fmt: skip
 NAMES = st.sampled_from(COMMON * 3 + RARE)
 PIECES = st.one_of(
     NAMES.map(lambda name: ("start", name)),
@@ -75,7 +78,9 @@ PIECES = st.one_of(
     st.just(("end", "")),
     st.just(("end", "")),
     NAMES.map(lambda name: ("end", name)),
-    st.sampled_from(["x", " ", "text ", "&amp;", "<!--c-->", "<![CDATA[x]]>", "<?pi?>", "<", "</>"]).map(lambda text: ("text", text)),
+    st.sampled_from(["x", " ", "text ", "&amp;", "<!--c-->", "<![CDATA[x]]>", "<?pi?>", "<", "</>"]).map(
+        lambda text: ("text", text)
+    ),
 )
 
 

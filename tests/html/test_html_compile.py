@@ -25,7 +25,7 @@ def render(page, *slots, charset="utf-8", **values):
 def problems(page, *slots, charset="utf-8"):
     found = compile_page(page, PageRules(slots), charset).problems
     assert {reason for reason, _, _ in found} <= set(PROBLEMS)
-    return [reason for reason, _, _ in found]
+    return list(dict.fromkeys(reason for reason, _, _ in found))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,9 @@ def test_outer_slot_wins_if_it_has_a_value():
 
 
 def test_slots_that_replace_nothing_are_all_there_in_order():
-    slots = [Slot(action, "#a", action) for action in ("append", "after", "before", "prepend")] + [Slot("two", "#a", "before")]
+    slots = [Slot(action, "#a", action) for action in ("append", "after", "before", "prepend")] + [
+        Slot("two", "#a", "before")
+    ]
     values = {"append": "4", "after": "5", "before": "1", "prepend": "3", "two": "2"}
     assert render(b"<div id=a>-</div>", *slots, **values) == b"12<div id=a>3-4</div>5"
 
@@ -175,7 +177,7 @@ def test_page_that_is_too_large_is_left_alone():
 
 def test_elements_that_are_too_deep_are_left_alone():
     page = b"<body>" + b"<div>" * html_depth_max + b"<p id=x>a</p>"
-    assert problems(page, Slot("v", "#x")) == []
+    assert problems(page, Slot("v", "#x")) == ["doubtful"]
     assert render(page, Slot("v", "#x"), v="V") == page
 
 

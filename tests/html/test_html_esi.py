@@ -37,16 +37,25 @@ def test_vars_are_replaced_and_escaped_in_text_and_attributes():
 
 
 def test_variable_that_is_absent_is_its_default_or_nothing():
-    assert render("<esi:vars>$(HTTP_COOKIE{a}|guest) $(QUERY_STRING{b}|'two words') $(HTTP_HOST)</esi:vars>") == "guest two words "
+    assert (
+        render("<esi:vars>$(HTTP_COOKIE{a}|guest) $(QUERY_STRING{b}|'two words') $(HTTP_HOST)</esi:vars>")
+        == "guest two words "
+    )
 
 
 def test_variables_outside_of_esi_vars_are_text():
-    assert render("$(HTTP_COOKIE{a}) <script>$(HTTP_HOST)</script><esi:vars></esi:vars>") == "$(HTTP_COOKIE{a}) <script>$(HTTP_HOST)</script>"
+    assert (
+        render("$(HTTP_COOKIE{a}) <script>$(HTTP_HOST)</script><esi:vars></esi:vars>")
+        == "$(HTTP_COOKIE{a}) <script>$(HTTP_HOST)</script>"
+    )
 
 
 def test_variable_in_a_script_is_left_alone():
     page = "<esi:vars><script>var a = '$(HTTP_COOKIE{a})'</script></esi:vars>"
-    assert render(page, {"a": "';x"}, problems=(("code", "HTTP_COOKIE{a}", 27),)) == "<script>var a = '$(HTTP_COOKIE{a})'</script>"
+    assert (
+        render(page, {"a": "';x"}, problems=(("code", "HTTP_COOKIE{a}", 27),))
+        == "<script>var a = '$(HTTP_COOKIE{a})'</script>"
+    )
 
 
 def test_remove_comment_and_hidden_markup():
@@ -168,7 +177,9 @@ def test_expression_holds(text, holds):
     assert test((b"DE", None)) is holds
 
 
-@pytest.mark.parametrize("text", ["", "1 ==", "(1 == 1", "1 = 1", "a == b", "1 == 1 == 1", "'a", "$(X)", "1 & ", "!" * 2000, "(" * 300 + "1"])
+@pytest.mark.parametrize(
+    "text", ["", "1 ==", "(1 == 1", "1 = 1", "a == b", "1 == 1 == 1", "'a", "$(X)", "1 & ", "!" * 2000, "(" * 300 + "1"]
+)
 def test_expression_that_cannot_be_read_is_refused(text):
     with pytest.raises(EsiError):
         parse_expression(text, lambda variable: 0)

@@ -27,7 +27,11 @@ def pages(draw):
     for number in range(draw(st.integers(1, 12))):
         while opened and draw(st.booleans()):
             made.append(f"</{opened.pop()}>")
-        name = draw(st.sampled_from(["div", "section", "span"])) if opened and opened[-1] == "b" else draw(st.sampled_from(["div", "b"]))
+        name = (
+            draw(st.sampled_from(["div", "section", "span"]))
+            if opened and opened[-1] == "b"
+            else draw(st.sampled_from(["div", "b"]))
+        )
         made.append(f"<{name} n={number} {' '.join(draw(ATTRIBUTES))}>")
         opened.append(name)
     return "".join(made) + "".join(f"</{name}>" for name in reversed(opened)) + "</body></html>"
@@ -35,7 +39,9 @@ def pages(draw):
 
 def found(page, selector):
     rows = Scan(page.encode(), Selectors([parse_selector(selector)])).elements
-    return [page[row[1] : row[2]].split("n=")[1].split()[0].rstrip(">") for row in rows if "n=" in page[row[1] : row[2]]]
+    return [
+        page[row[1] : row[2]].split("n=")[1].split()[0].rstrip(">") for row in rows if "n=" in page[row[1] : row[2]]
+    ]
 
 
 @given(pages(), SELECTORS)
@@ -61,7 +67,10 @@ def test_selectors_see_what_the_page_leaves_to_the_browser(selector, page):
     assert found(page, selector) == ["1"]
 
 
-@pytest.mark.parametrize("selector", ["", ">", "p >", "> p", "p, b", "p:hover", "p + b", "p ~ b", "[x^=y]", "[x", "#", "p::before", "[x=y z]", "1"])
+@pytest.mark.parametrize(
+    "selector",
+    ["", ">", "p >", "> p", "p, b", "p:hover", "p + b", "p ~ b", "[x^=y]", "[x", "#", "p::before", "[x=y z]", "1"],
+)
 def test_what_is_no_such_selector_is_a_config_error(selector):
     with pytest.raises(ConfigError, match="expected a tag"):
         parse_selector(selector)
