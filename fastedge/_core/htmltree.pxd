@@ -76,6 +76,7 @@ cdef class OpenElements:
     cdef int place(self) noexcept
     cdef bint in_code(self) noexcept
 
+    cdef int _look(self) except -1
     cdef int _start_html(self, const Tag* tag) except -1
     cdef int _start_before_body(self, const Tag* tag) except -1
     cdef int _start_in_select(self, const Tag* tag) except -1

@@ -104,7 +104,9 @@ cdef class OpenElements:
             self.closed = 0
             self._close_one(top, tag.end, tag.end, True)
             self.depth -= 1
-        self.pushed = False
+        return self._look()
+
+    cdef inline int _look(self) except -1:
         self.watches_text = (
             not self.body_open or self.after_body or (self.stack[self.depth - 1].flags & TABLE_CONTEXT) != 0
         )
@@ -117,6 +119,9 @@ cdef class OpenElements:
             return 0
         self.closed = 0
         self.closed_clean = True
+        if i > 0 and self._is_named(&self.stack[i], tag) and tag.id not in (FORM, BODY) and not self.stack[i].foreign:
+            self._close(i, tag.start, tag.end, True)    # as nearly always
+            return self._look()
         if self.depth and self.stack[i].foreign and (tag.id == P or tag.id == BR):
             self._break_out(tag.start)
         while i > 0 and self.stack[i].foreign and not self._is_named(&self.stack[i], tag):
@@ -125,14 +130,13 @@ cdef class OpenElements:
             self._close(i, tag.start, tag.end, True)
         else:
             self._end_html(tag)
-        self.settle(tag)
-        return 0
+        return self._look()
 
     cdef int text(self, int start, int end) except -1:
         """Text, which may be nothing but spaces."""
         while start < end and is_space(self.page[start]):
             start += 1
-        if start == end or self.open_count[TEMPLATE]:
+        if start == end or self.lost or self.open_count[TEMPLATE]:
             return 0
         self.closed = 0
         if not self.body_open:
