@@ -30,7 +30,7 @@ BEARER = ("Authorization", "Bearer " + make())
 
 
 def snapshot(secret: bytes = SECRET) -> SimpleNamespace:
-    return SimpleNamespace(keys={"shop": KeySet.from_secret(secret)}, tables={}, origins=set(), geo=None)
+    return SimpleNamespace(keys={"shop": KeySet.from_secret(secret)}, revocations=None)
 
 
 def gate(**options: Any) -> JwtGate:
@@ -205,6 +205,14 @@ def test_new_keys_start_with_an_empty_table() -> None:
     assert refusal(new, authorization) == (401, INVALID, "signature")
 
 
+def test_trace_names_the_check_that_failed_and_no_token() -> None:
+    token = make(exp=NOW - 100)
+    rows = gate().trace(Request("GET", "/", {"authorization": "Bearer " + token}), Context(now=NOW))
+    assert ("signature", "holds") in rows
+    assert rows[-1] == ("exp", "100 s ago (expired)")
+    assert token not in repr(rows)
+
+
 # --- preflights ------------------------------------------------------------------------------------------------------
 
 PREFLIGHT = [("origin", "https://a.example"), ("access-control-request-method", "PUT")]
@@ -359,7 +367,9 @@ def test_cost_of_a_token_is_an_upper_bound(extra: dict[str, Any]) -> None:
         ({"audience": ["a", 5]}, "audience=...): a text"),
         ({"audience": 5}, "audience=...): a list of texts"),
         ({"keys": ""}, "keys=...): a text"),
-        ({"algorithms": ["none"]}, "algorithms=...): 'none' is none of HS256, RS256"),
+        ({"algorithms": ["none"]}, "algorithms=...): 'none' is none of HS256, HS384, "),
+        ({"types": []}, "types=...): an empty list"),
+        ({"types": [5]}, "types=...): a text"),
         ({"algorithms": "HS256"}, "algorithms=...): a list of texts"),
         ({"algorithms": []}, "algorithms=...): an empty list"),
         ({"leeway_s": -1}, "leeway_s=...): a number from 0 to 600"),
@@ -497,7 +507,7 @@ def test_log_does_not_see_a_token_in_the_query_on_any_path() -> None:
 
 
 def live_gate(slot: KeySlot, **options: Any) -> JwtGate:
-    return JwtAuth(**AUTH, **options).bind(SimpleNamespace(keys={"shop": slot}))
+    return JwtAuth(**AUTH, **options).bind(SimpleNamespace(keys={"shop": slot}, revocations=None))
 
 
 def test_swapped_keys_are_in_force_from_the_next_request_on() -> None:
