@@ -14,7 +14,7 @@ SLOTS = 6
 RULES = PageRules([Slot(f"s{number}") for number in range(SLOTS)])
 VALUES = tuple(b"Hello, visitor number %d" % number for number in range(SLOTS))
 WORDS = (
-    b"the of and a to in is was for on that with as by at from it an be are this which or had not have one new first also "
+    b"the of and a to in is was for on that with as by at from it an be are this which or had not have one new first "
     b"after time two more other people into only year when over some world most such where between through city later"
 ).split()
 

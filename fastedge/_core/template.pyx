@@ -58,6 +58,8 @@ cdef class Template:
                 views.append(view[rest[0]:rest[1]])
             elif step.kind == VALUE:
                 step.number, step.jump, step.attempt, context, wrapping = rest
+                if step.attempt >= self.attempt_count:
+                    raise ValueError("an attempt begins before what fails in it")
                 step.context = CONTEXTS[context]
                 if wrapping != (b"", b""):
                     step.wrapping = <int> len(wrappings)

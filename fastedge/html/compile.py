@@ -66,12 +66,14 @@ class _Compiler:
         scan = Scan(self.page, self.rules.selectors, self.rules.esi)
         if scan.esi:
             try:
-                self._refuse_torn(scan)
+                if scan.esi_torn:
+                    raise EsiError("a tag crosses the end of an <!--esi")
                 self.parts += EsiReader(self.page, self._input).read(scan.esi)
                 self._variables(scan.variables)
             except EsiError:
                 self.inputs.clear()
                 self.parts.clear()
+                self.problems.clear()
                 self._problem("esi", "", scan.esi[0][2])
                 scan = Scan(self.page, self.rules.selectors)
         if scan.too_many:
@@ -84,15 +86,12 @@ class _Compiler:
         for mark in scan.placeholders:
             self._placeholder(*mark)
         writer = StepWriter(len(self.page))
-        self.steps = writer.write(self.parts)
-        for part in writer.crossing:
+        blocks = [part for part in self.parts if part.kind not in ("own", "drop")]
+        crossing = [part for part in self.parts if any(_cross(part, block) for block in blocks)]
+        self.steps = writer.write([part for part in self.parts if part not in crossing] if crossing else self.parts)
+        for part in (*crossing, *writer.crossing):
             self._problem("overlap", part.name, part.start)
         return self
-
-    @staticmethod
-    def _refuse_torn(scan: Scan) -> None:
-        if scan.esi_torn:
-            raise EsiError("a tag crosses the end of an <!--esi")
 
     def _input(self, what: object) -> int:
         return self.inputs.setdefault(what, len(self.inputs))
@@ -303,8 +302,25 @@ def _objection(slot: Slot, tag: bytes, found: _Element) -> str | None:
         return "void"
     if slot.action in CONTENT_ACTIONS and not slot.raw and tag in CODE_ELEMENTS:
         return "code"
+    if not slot.raw and _lands_before_a_table(slot, tag):
+        return "doubtful"
     if found.problem and slot.action not in ATTRIBUTE_ACTIONS:
         return "unbalanced"
     if slot.action in ("before", "replace", "remove") and not found.start_clean:
         return "unbalanced"
     return "unbalanced" if slot.action in ("append", "after") and not found.end_clean else None
+
+
+def _cross(one: Part, other: Part) -> bool:
+    return one.start < other.start < one.end < other.end or other.start < one.start < other.end < one.end
+
+
+def _lands_before_a_table(slot: Slot, tag: bytes) -> bool:
+    """Whether text would be directly in a table, out of which browsers move it."""
+    if slot.action in CONTENT_ACTIONS:
+        return tag in _TABLES
+    return tag in _TABLE_PARTS and slot.action in ("before", "after", "replace")
+
+
+_TABLES = frozenset({b"table", b"tbody", b"thead", b"tfoot", b"tr", b"colgroup"})
+_TABLE_PARTS = _TABLES - {b"table"} | {b"td", b"th", b"caption", b"col"}

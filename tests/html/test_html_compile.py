@@ -118,6 +118,8 @@ def test_fragment_is_escaped_where_the_slot_is_not_raw():
         (b"<p id=x>a <a href='", Slot("v", "#x"), "unbalanced"),
         (b"<template><p id=x></p></template>", Slot("v", "#x"), "doubtful"),
         (b"<table><p id=x></p></table>", Slot("v", "#x"), "doubtful"),
+        (b"<table id=x></table>", Slot("v", "#x"), "doubtful"),
+        (b"<table><tr id=x><td>a</table>", Slot("v", "#x", "replace"), "doubtful"),
         (b"<frameset><p id=x></p>", Slot("v", "#x"), "doubtful"),
         (b"<br id=x>", Slot("v", "#x"), "void"),
         (b"<script id=x>a</script>", Slot("v", "#x"), "code"),

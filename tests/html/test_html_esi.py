@@ -121,6 +121,14 @@ def test_slots_inside_of_branches():
     assert render(page, {"x": "X"}, rules=rules) == "<body><p>X</p>"
 
 
+def test_slot_that_crosses_a_branch_is_left_alone():
+    page = "<body><div id=x>1<esi:try><esi:attempt>2<esi:include src='/a'/></div></esi:attempt><esi:except>3</esi:except></esi:try>"
+    rules = PageRules([Slot("x", "#x", "replace")], esi=True)
+    left = (("overlap", "x", 6),)
+    assert render(page, {"x": "X"}, {"/a": "A"}, rules=rules, problems=left) == "<body><div id=x>12A</div>"
+    assert render(page, {"x": "X"}, rules=rules, problems=left) == "<body><div id=x>13"
+
+
 @pytest.mark.parametrize(
     "page",
     [
