@@ -41,7 +41,7 @@ def page_of(size: int, slots: int = SLOTS) -> bytes:
             parts.append(b'<div class="slot" data-edge="s%d"><p>The page\'s own content.</p></div>\n' % (story // 5))
         parts.append(
             b'<article class="story" id="story-%d">\n<h2><a href="/story/%d?from=home" title="Story %d">%b</a></h2>\n'
-            b'<img src="/img/%d.jpg" alt="%b" width="320" height="180" loading="lazy">\n<p>%b</p>\n<p>%b <b>%b</b> %b</p>\n'
+            b'<img src="/img/%d.jpg" alt="%b" width="320" height="180">\n<p>%b</p>\n<p>%b <b>%b</b> %b</p>\n'
             b'<p class="meta"><span class="author">%b</span> <time datetime="2026-11-25">today</time></p>\n</article>\n'
             % (story, story, story, text(6), story, text(4), text(40), text(30), text(3), text(12), text(2))
         )

@@ -11,7 +11,7 @@ from fastedge._core.htmlselectors cimport Selectors
 from fastedge._core.htmltokens cimport (
     RCDATA, Tag, bogus_comment_end, cdata_end, comment_end, is_space, raw_end, read_tag, same_text, script_end,
 )
-from fastedge._core.htmltree cimport DOUBTFUL, FINE, MARKUP, OpenElements, PLAIN_TEXT, SCRIPT_TEXT, UNBALANCED
+from fastedge._core.htmltree cimport MARKUP, OpenElements, PLAIN_TEXT, SCRIPT_TEXT
 
 from fastedge.limits import html_bytes_max, html_marks_max
 
@@ -39,7 +39,7 @@ cdef enum:
     IN_TEXT, IN_REFERENCES, IN_CODE, IN_TAG, IN_COMMENT, IN_DOUBT
 
 cdef tuple PLACES = ("text", "references", "code", "tag", "comment", "doubtful")
-cdef tuple PROBLEMS = (None, "unbalanced", "doubtful")
+cdef tuple PROBLEMS = (None, "unbalanced", "doubtful")    # by the numbers of htmltree
 cdef int MARKS_MAX = html_marks_max
 cdef Py_ssize_t BYTES_MAX = html_bytes_max
 

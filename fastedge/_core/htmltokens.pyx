@@ -5,10 +5,11 @@ Never allocates, never copies, never looks past the page: each function takes wh
 
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcmp
 
 cdef extern from *:
     """
+    #include <string.h>
+
     static inline int fe_find(const unsigned char *page, int c, int at, int size) {
         const unsigned char *found;
         if (at >= size) return size;
