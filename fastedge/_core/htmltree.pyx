@@ -150,15 +150,11 @@ cdef class OpenElements:
 
     cdef int finish(self, bint complete, int size) except -1:
         """The page is over. `complete`: not in the midst of a tag, a comment or raw text."""
-        cdef int i
         self.closed = 0
         self.closed_clean = True
         if not complete:
             self.lost = True
-        for i in range(self.depth - 1, -1, -1):
-            self._close_one(&self.stack[i], size, size, False)
-        self.depth = 0
-        return 0
+        return self._close(0, size, size, False)
 
     cdef bint takes_cdata(self) noexcept:
         return self.depth > 0 and self.stack[self.depth - 1].foreign != 0

@@ -58,6 +58,10 @@ def test_attribute_is_set_however_it_was_written(tag, attribute, made):
     assert render(tag, Slot("v", "#x", "set_attribute", attribute), v="/b.png") == made
 
 
+def test_end_tags_at_the_end_of_the_page_are_those_of_all_that_is_open():
+    assert render(b"<ul><li id=x>a<p>b", Slot("v", "#x", "after"), v="V") == b"<ul><li id=x>a<p>b</p></li>V"
+
+
 def test_attribute_is_removed_where_it_is():
     slot = Slot("v", "[id]", "remove_attribute", "hidden")
     assert render(b"<p id=x hidden class=a>b<p id=y>", slot, v="yes") == b"<p id=x  class=a>b<p id=y>"
