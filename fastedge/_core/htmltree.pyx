@@ -587,7 +587,7 @@ cdef class OpenElements:
         found.content_end, found.end = content_end, end
         if found.problem == UNBALANCED and clean and element.leaks == self.leaks and not self.lost:
             found.problem = FINE
-        found.end_clean = children_clean
+        found.end_clean = children_clean and self.leaks == 0    # what is open again, open it stays to the end
         self.closings[element.found][1] = self._end_tags(NULL)
         self.closings[element.found][2] = b"" if named else self._end_tags(element)
         return 0

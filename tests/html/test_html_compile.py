@@ -118,6 +118,7 @@ def test_fragment_is_escaped_where_the_slot_is_not_raw():
     [
         (b"<div id=x><b>a</div>b", Slot("v", "#x"), "unbalanced"),
         (b"<b><p id=x></b></p>", Slot("v", "#x"), "unbalanced"),
+        (b"<p><b>a<p id=x>b</p>", Slot("v", "#x", "append"), "unbalanced"),
         (b"<div id=x>", Slot("v", "#x"), "unbalanced"),
         (b"<p id=x>a <a href='", Slot("v", "#x"), "unbalanced"),
         (b"<template><p id=x></p></template>", Slot("v", "#x"), "doubtful"),
