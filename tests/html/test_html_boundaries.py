@@ -104,7 +104,7 @@ def generated_pages(draw):
 
 
 @given(generated_pages(), st.sampled_from(ACTIONS))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True)
 def test_generated_pages_have_the_boundaries_of_the_oracle(generated, action):
     page, count = generated
     for number in range(count):
