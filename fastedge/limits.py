@@ -236,6 +236,24 @@ experiment_name_bytes_max = 64
 experiment_key_bytes_max = 4 * 1024  # of a cookie or a claim; a longer one is as good as none
 experiment_cookie_max_age_s = 90 * 86_400
 
+# --- personal pages (html) --------------------------------------------------------------------------------------------
+html_bytes_max = 2 * 1024 * 1024  # a larger page is left alone
+html_depth_max = 512  # elements inside one another; from there on nothing is personalised
+html_rules_max = 64  # slots of one policy
+html_found_max = 256  # elements of one page that slots ask for; further ones are left alone
+html_marks_max = 1024  # placeholders, comment pairs and ESI tags of one page; further ones are left alone
+html_ancestors_max = 100_000  # elements looked at because they are around others; then selectors match no more
+html_problems_max = 100  # told of one page
+html_name_bytes_max = 64  # of a slot
+html_selector_bytes_max = 512
+html_compounds_max = 8  # of one selector
+esi_depth_max = 16  # ESI tags inside one another
+esi_expression_terms_max = 64
+esi_expression_bytes_max = 1024
+esi_url_bytes_max = 2 * 1024  # of an esi:include
+html_value_bytes_max = 256 * 1024  # of one slot; a longer value is none
+gzip_stored_bytes_max = 512  # of a value that goes into a gzip stream as it is; longer ones are compressed
+
 # --- a worker --------------------------------------------------------------------------------------------------------
 step_threads = 2  # of each worker, for what a stage waits for: password checks
 step_niceness = 10  # of these threads, beyond the loop's

@@ -47,6 +47,7 @@ ALLOWED = {
 CLOCK = {"time", "posix.time"}
 ONLY_IN = {
     "httptools": {"fastedge._core.llhttp"},
+    "isal": {"fastedge._core.stitch"},
     "maxminddb": {"fastedge.geo.mmdb"},
     "pyvips": set(),
 }
