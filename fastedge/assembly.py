@@ -6,7 +6,9 @@ Executes policies, so it is called in workers and tools, never in the supervisor
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from fastedge._core.exposures import Exposures
 from fastedge._core.pipeline import BoundPipeline
 from fastedge._core.proxies import TrustedProxies
 from fastedge._core.revocations import Revocations
@@ -21,6 +23,7 @@ from fastedge.geo.data import shipped_table
 from fastedge.geo.table import load as load_geo
 from fastedge.identity.keys import KeySet
 from fastedge.revocation_list import private_list
+from fastedge.routing.experiment_settings import ExperimentSlots, read_settings
 from fastedge.routing.redirects import load_table
 
 MAKERS = Makers(
@@ -31,6 +34,7 @@ MAKERS = Makers(
     geo=lambda name, data: load_geo(data),
     shipped_geo=shipped_table,
     revocations=lambda name, data, entries_max: private_list(name, data, entries_max, now()),
+    experiments=lambda name, data: ExperimentSlots(read_settings(name, data)),
 )
 
 
@@ -59,13 +63,17 @@ class Prepared(Struct, frozen=True):
         return list({id(site.pipeline): site.pipeline for site in self.engine.sites()}.values())
 
 
-def prepare(sources: Sources, generation: int, revocations: Revocations | None = None) -> Prepared:
+def prepare(
+    sources: Sources, generation: int, revocations: Revocations | None = None, exposures: Exposures | None = None
+) -> Prepared:
     """Everything that one configuration needs to serve. Raises ConfigErrors with all that is wrong.
 
     `revocations` is the host's table, which its supervisor fills; without one a table is made of the file alone.
+    `exposures` is the host's too; without it nobody is counted.
     """
     config = load(sources)
-    snapshot = make_snapshot(config, sources, MAKERS, revocations)
+    makers = replace(MAKERS, experiments=lambda name, data: ExperimentSlots(read_settings(name, data), exposures))
+    snapshot = make_snapshot(config, sources, makers, revocations)
     policies = bind_policies(config, sources, snapshot, generation)
     engine = Engine(
         _sites(config, policies),

@@ -31,6 +31,7 @@ class Start(Struct, frozen=True):
     metrics: int
     purges: int
     revocations: int
+    exposures: int
     disk: int | None  # the shared index of the disk tier
     purge_file: int | None  # None: there is no disk tier, or no file could be made
     listeners: tuple[int, ...]
@@ -62,6 +63,12 @@ class Drain(Struct, frozen=True, tag=True):
 
 class Reopen(Struct, frozen=True, tag=True):
     """To a worker: open the access log anew."""
+
+
+class ExperimentsSet(Struct, frozen=True, tag=True):
+    """To a worker: this is what the file of [experiments] says now; it has been read, and can be."""
+
+    settings: bytes
 
 
 class Ready(Struct, frozen=True, tag=True):
@@ -107,7 +114,7 @@ class Inspected(Struct, frozen=True, tag=True):
     is_complete: bool
 
 
-ToWorker = Prepare | Commit | Abort | Drain | Reopen | Inspect
+ToWorker = Prepare | Commit | Abort | Drain | Reopen | Inspect | ExperimentsSet
 FromWorker = Ready | Failed | Prepared | Committed | Inspected
 
 Received = TypeVar("Received")

@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable
 
+from fastedge._core.exposures import Exposures
 from fastedge._core.revocations import Revocations
 from fastedge.assembly import Prepared, prepare
 from fastedge.config import ConfigErrors
@@ -30,6 +31,7 @@ class Preparation:
         descriptor: int,
         on_done: Callable[["Preparation"], None],
         revocations: Revocations | None = None,
+        exposures: Exposures | None = None,
     ) -> None:
         self.generation = generation
         self.prepared: Prepared | None = None
@@ -38,6 +40,7 @@ class Preparation:
         self._descriptor = descriptor
         self._on_done = on_done
         self._revocations = revocations
+        self._exposures = exposures
         self._is_aborted = False
         self._is_running = True
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
@@ -54,7 +57,9 @@ class Preparation:
 
     def _run(self) -> None:
         try:
-            self.prepared = prepare(read_sources(self._descriptor), self.generation, self._revocations)
+            self.prepared = prepare(
+                read_sources(self._descriptor), self.generation, self._revocations, self._exposures
+            )
         except ConfigErrors as errors:
             self.problems = errors.problems
         except BaseException as error:  # whatever a policy raises refuses the reload; without a vote it would be done

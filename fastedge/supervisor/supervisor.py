@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from fastedge._core.diskindex import DiskIndex
 from fastedge._core.metrics import Metrics, extend_origins
 from fastedge.clock import monotonic, now
@@ -22,6 +24,7 @@ from fastedge.control import (
     Commit,
     Committed,
     Drain,
+    ExperimentsSet,
     Failed,
     FromWorker,
     Inspect,
@@ -39,6 +42,7 @@ from fastedge.limits import cache_inspection_ms_max, supervisor_gap_ms_max, supe
 from fastedge.purge_file import PurgeFile, open_purges
 from fastedge.revocation_list import for_workers
 from fastedge.server.prometheus import render
+from fastedge.supervisor.experiments import Experiments
 from fastedge.supervisor.listeners import Listeners
 from fastedge.supervisor.revoking import Revoker
 from fastedge.supervisor.table import Kill, Reason, Spawn, State, WorkerTable
@@ -63,6 +67,7 @@ class Supervisor:
         self.config = config
         self.revoker = Revoker(config, sources, say)
         self.sealed = SealedSources(for_workers(config, sources), 1)
+        self.experiments = Experiments(config, sources, self.set_experiments, say)
         self.table = WorkerTable(count)
         self.metrics = SharedMetrics(count)
         self._own_metrics = Metrics(self.metrics.buffer, count)
@@ -99,6 +104,7 @@ class Supervisor:
             self.metrics.close()
             self.purges.close()
             self.revoker.close()
+            self.experiments.close()
             if self.purge_file is not None:
                 self.purge_file.close()
             if self.disk is not None:
@@ -130,7 +136,7 @@ class Supervisor:
             figures.update(self.disk.figures())
         for name, value in figures.items():
             self._own_metrics.set(name, value)
-        return render(self.metrics.buffer, self.metric_origins)
+        return render(self.metrics.buffer, self.metric_origins, self.experiments.figures())
 
     def status(self) -> dict[str, Any]:
         """What /v1/status shows."""
@@ -202,6 +208,14 @@ class Supervisor:
             self.table.draining(slot, _now_ms(), self.config.server.drain_timeout_ms)
             self.tell([slot], Drain())
 
+    def set_experiments(self, path: str, data: bytes) -> None:
+        """The settings of experiments changed: for these workers, and for all that come after them."""
+        before = self.sealed
+        sources = replace(before.sources, files={**before.sources.files, path: data})
+        self.sealed = SealedSources(sources, before.generation)
+        before.close()
+        self.tell(self._workers, ExperimentsSet(data))
+
     # --- the workers --------------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
@@ -211,6 +225,7 @@ class Supervisor:
             self.table.slept(now_ms)
         self._ticked_ms = now_ms
         self._act()
+        self.experiments.tick(now_ms, self.config, self.sealed)
         self.on_tick(now_ms * 1000)
 
     def _act(self) -> None:
@@ -235,6 +250,7 @@ class Supervisor:
             metrics=self.metrics.descriptor,
             purges=self.purges.descriptor,
             revocations=self.revoker.descriptor,
+            exposures=self.experiments.descriptor,
             disk=self.disk.descriptor if self.disk else None,
             purge_file=self.purge_file.descriptor if self.purge_file else None,
             listeners=self.listeners.descriptors(slot),
