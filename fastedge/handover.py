@@ -1,5 +1,5 @@
-"""What a worker inherits as memory: the sources of its configuration, sealed; the counters, purges, revocations and
-exposures that all share.
+"""What a worker inherits as memory: the sources of its configuration and fetched keys, sealed; counters, purges,
+revocations and exposures that all share.
 
 All are anonymous: secrets in them never touch a disk, and the kernel frees them with their last process.
 """
@@ -7,6 +7,9 @@ All are anonymous: secrets in them never touch a disk, and the kernel frees them
 import fcntl
 import mmap
 import os
+from collections.abc import Mapping
+
+import msgspec
 
 from fastedge._core import exposures, purges, revocations
 from fastedge._core.exposures import Exposures
@@ -22,22 +25,42 @@ class SealedSources:
     def __init__(self, sources: Sources, generation: int) -> None:
         self.sources = sources
         self.generation = generation
-        self.descriptor = os.memfd_create("fastedge-sources", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        data = memoryview(sources.to_bytes())
-        while data:
-            data = data[os.write(self.descriptor, data) :]
-        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
-        fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, seals)
+        self.descriptor = _seal("fastedge-sources", sources.to_bytes())
 
     def close(self) -> None:
         os.close(self.descriptor)
 
 
 def read_sources(descriptor: int) -> Sources:
-    """In a worker: what `SealedSources` holds. The descriptor's offset is shared with others, so it is not used."""
+    """In a worker: what `SealedSources` holds."""
+    return Sources.from_bytes(_unsealed(descriptor))
+
+
+def seal_keys(sets: Mapping[str, bytes]) -> int:
+    """JWK Sets by the id of their source, in memory like sealed sources; the descriptor is the caller's to close."""
+    return _seal("fastedge-keys", msgspec.msgpack.encode(sets))
+
+
+def read_keys(descriptor: int) -> dict[str, bytes]:
+    """In a worker: what `seal_keys` was given."""
+    return msgspec.msgpack.decode(_unsealed(descriptor), type=dict[str, bytes])
+
+
+def _seal(name: str, content: bytes) -> int:
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    data = memoryview(content)
+    while data:
+        data = data[os.write(descriptor, data) :]
+    seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+    return descriptor
+
+
+def _unsealed(descriptor: int) -> bytes:
+    """All of it. The descriptor's offset is shared with others, so it is not used."""
     size = os.fstat(descriptor).st_size
     with mmap.mmap(descriptor, size, mmap.MAP_SHARED, mmap.PROT_READ) as data:
-        return Sources.from_bytes(bytes(data))
+        return bytes(data)
 
 
 class SharedMetrics:

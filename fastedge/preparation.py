@@ -10,9 +10,11 @@ import traceback
 from collections.abc import Callable
 
 from fastedge._core.exposures import Exposures
+from fastedge._core.keyslot import KeySlot
 from fastedge._core.revocations import Revocations
-from fastedge.assembly import Prepared, prepare
+from fastedge.assembly import Prepared, not_fetched, prepare
 from fastedge.config import ConfigErrors
+from fastedge.config.keysources import KeySource
 from fastedge.config.problems import Problem
 from fastedge.handover import read_sources
 
@@ -22,7 +24,8 @@ _USUAL_INTERVAL_S = sys.getswitchinterval()
 
 
 class Preparation:
-    """Owns `descriptor`. `on_done(self)` is called on the loop: then `prepared` is there, or `problems` say why not."""
+    """Owns `descriptor`; `fetched` gives the places of fetched keys, in the thread. `on_done(self)` is called on the
+    loop: then `prepared` is there, or `problems` say why not."""
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Preparation:
         descriptor: int,
         on_done: Callable[["Preparation"], None],
         revocations: Revocations | None = None,
+        fetched: Callable[[KeySource], KeySlot] = not_fetched,
         exposures: Exposures | None = None,
     ) -> None:
         self.generation = generation
@@ -39,6 +43,7 @@ class Preparation:
         self._loop = loop
         self._descriptor = descriptor
         self._on_done = on_done
+        self._fetched = fetched
         self._revocations = revocations
         self._exposures = exposures
         self._is_aborted = False
@@ -58,7 +63,11 @@ class Preparation:
     def _run(self) -> None:
         try:
             self.prepared = prepare(
-                read_sources(self._descriptor), self.generation, self._revocations, self._exposures
+                read_sources(self._descriptor),
+                self.generation,
+                self._revocations,
+                exposures=self._exposures,
+                fetched=self._fetched,
             )
         except ConfigErrors as errors:
             self.problems = errors.problems

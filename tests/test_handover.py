@@ -15,7 +15,9 @@ from fastedge.handover import (
     map_revocations,
     private_purges,
     private_revocations,
+    read_keys,
     read_sources,
+    seal_keys,
 )
 
 SOURCES = Sources("edge.toml", "/etc/edge", b"[server]\n", ("a=1",), {"/x": b"\0" * 100_000}, {"KEY": b"s"}, {})
@@ -38,6 +40,15 @@ def test_nobody_can_change_sealed_sources() -> None:
             os.ftruncate(sealed.descriptor, 0)
     finally:
         sealed.close()
+
+
+def test_fetched_keys_are_read_as_they_were_sealed() -> None:
+    for sets in ({}, {"5ce": b'{"keys": []}', "d1f": b"\0" * 100_000}):
+        descriptor = seal_keys(sets)
+        assert [read_keys(descriptor) for _ in range(2)] == [sets, sets]
+        with pytest.raises(PermissionError):
+            os.pwrite(descriptor, b"x", 0)
+        os.close(descriptor)
 
 
 def test_descriptors_are_not_inherited_by_chance() -> None:

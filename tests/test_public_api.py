@@ -18,6 +18,7 @@ def test_names_of_the_package() -> None:
         "Response",
         "StageError",
         "When",
+        "sign_url",
     ]
     assert all(hasattr(fastedge, name) for name in fastedge.__all__)
 
@@ -26,6 +27,8 @@ def test_names_of_the_stages() -> None:
     assert stages.__all__ == [
         "AllOf",
         "AnyOf",
+        "ApiKeyAuth",
+        "BasicAuth",
         "CacheRules",
         "Experiment",
         "GeoGate",
@@ -34,6 +37,7 @@ def test_names_of_the_stages() -> None:
         "Match",
         "Redirects",
         "Require",
+        "SignedUrl",
         "When",
     ]
     assert all(hasattr(stages, name) for name in stages.__all__)

@@ -4,11 +4,13 @@ Immutable; a reload makes a new one beside the traffic. How bytes become a key s
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
 
+from fastedge.config.keysources import KeySource, key_source
 from fastedge.config.problems import ConfigErrors, Problem
 from fastedge.config.schema import EdgeConfig, Key
 from fastedge.config.sections import dotted
@@ -19,12 +21,15 @@ Maker = Callable[[str, bytes], Any]  # of a name for messages and the bytes; rai
 
 
 class Makers(Struct, frozen=True):
-    """Who makes what: key sets of a shared secret, a PEM file and a JWK Set, a redirect table, a geo table,
-    revocations (at most so many), and the slots of experiments."""
+    """Who makes what: key sets of a shared secret, a PEM file and a JWK Set, the place of a set that is fetched, API keys,
+    users, a redirect table, a geo table, revocations (at most so many), and the slots of experiments."""
 
     secret: Maker
     public_key: Maker
     jwks: Maker
+    fetched: Callable[[KeySource], Any]
+    api_keys: Maker
+    users: Maker
     table: Maker
     geo: Maker
     shipped_geo: Callable[[], Any]
@@ -33,13 +38,14 @@ class Makers(Struct, frozen=True):
 
 
 class Snapshot(Struct, frozen=True):
-    """What a pipeline is bound to: `keys` and `tables` by name, the names of the origins, the geo table, the
-    revocations (None where nobody can be revoked), and the slots of experiments."""
+    """What a pipeline is bound to: `keys`, `credentials` and `tables` by name, the names of the origins, the geo table,
+    the revocations (None where nobody can be revoked), and the slots of experiments."""
 
     keys: Mapping[str, Any]
     tables: Mapping[str, Any]
     origins: frozenset[str]
     geo: Any
+    credentials: Mapping[str, Any] = MappingProxyType({})
     revocations: Any = None
     experiments: Any = None
 
@@ -54,6 +60,7 @@ def make_snapshot(config: EdgeConfig, sources: Sources, makers: Makers, revocati
     """
     problems: list[Problem] = []
     keys = _made(problems, sources, _keys(config, sources, makers))
+    credentials = _made(problems, sources, _credentials(config, sources, makers))
     tables = _made(problems, sources, _tables(config, sources, makers))
     geo = _made(problems, sources, _geo(config, sources, makers))
     if revocations is None:
@@ -61,8 +68,15 @@ def make_snapshot(config: EdgeConfig, sources: Sources, makers: Makers, revocati
     experiments = _made(problems, sources, _experiments(config, sources, makers))
     if problems:
         raise ConfigErrors(problems)
-    origins = frozenset(config.origins)
-    return Snapshot(keys, tables, origins, geo["geo"], revocations, experiments["experiments"])
+    return Snapshot(
+        keys,
+        tables,
+        frozenset(config.origins),
+        geo["geo"],
+        credentials,
+        revocations,
+        experiments["experiments"],
+    )
 
 
 _Job = tuple[str, str, Callable[[], Any]]  # the name in the snapshot, the key of edge.toml, how it is made
@@ -80,11 +94,15 @@ def _made(problems: list[Problem], sources: Sources, jobs: Iterator[_Job]) -> Ma
 
 def _keys(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:
     for name, key in config.keys.items():
-        source, maker, data = _key_source(key, sources, makers)
-        yield name, dotted(dotted("keys", name), source), _job(maker, name, data)
+        path = dotted("keys", name)
+        if key.url is not None:
+            yield name, path, partial(makers.fetched, key_source(name, key, sources))
+        else:
+            field, maker, data = _key_bytes(key, sources, makers)
+            yield name, dotted(path, field), _job(maker, name, data)
 
 
-def _key_source(key: Key, sources: Sources, makers: Makers) -> tuple[str, Maker, bytes]:
+def _key_bytes(key: Key, sources: Sources, makers: Makers) -> tuple[str, Maker, bytes]:
     if key.secret_env:
         return "secret_env", makers.secret, sources.variables[key.secret_env]
     if key.secret_file:
@@ -95,6 +113,17 @@ def _key_source(key: Key, sources: Sources, makers: Makers) -> tuple[str, Maker,
         return "jwks_env", makers.jwks, sources.variables[key.jwks_env]
     assert key.jwks_file is not None, "load() lets no key without a source through"
     return "jwks_file", makers.jwks, sources.files[key.jwks_file]
+
+
+def _credentials(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:
+    for name, one in config.credentials.items():
+        for source, maker in (("api_keys", makers.api_keys), ("users", makers.users)):
+            file, variable = getattr(one, f"{source}_file"), getattr(one, f"{source}_env")
+            key = dotted(dotted("credentials", name), f"{source}_file" if file else f"{source}_env")
+            if file:
+                yield name, key, _job(maker, sources.shown(file), sources.files[file])
+            elif variable:
+                yield name, key, _job(maker, name, sources.variables[variable])
 
 
 def _tables(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:

@@ -8,6 +8,7 @@ from enum import Enum
 from msgspec import Struct
 
 from fastedge.config import ConfigErrors, EdgeConfig, Sources, load, needs_restart
+from fastedge.config.keysources import key_sources
 from fastedge.config.problems import Problem
 from fastedge.handover import SealedSources
 from fastedge.limits import reload_timeout_ms
@@ -79,11 +80,15 @@ class Reloader:
         changes = needs_restart(self._supervisor.config, config)
         if changes:
             return tuple(Problem(sources.file, "", f"needs restart: {change}") for change in changes)
+        problems = await self._supervisor.providers.propose(key_sources(config, sources), sources.file)
+        if problems:
+            return problems
         self._generation += 1
         sealed = SealedSources(for_workers(config, sources), self._generation)
         problems = await self._two_phases(sealed, config, revoked)
         if problems:
             sealed.close()
+            self._supervisor.providers.reject()
         return problems
 
     async def _two_phases(self, sealed: SealedSources, config: EdgeConfig, revoked: bytes) -> tuple[Problem, ...]:

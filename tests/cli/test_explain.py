@@ -93,6 +93,19 @@ def test_broken_url_is_refused_without_a_traceback(tmp_path: Path) -> None:
     assert "expected a URL" in result.stderr
 
 
+def test_what_depends_on_fetched_keys_is_unknown(explain: Any, tmp_path: Path) -> None:
+    keys = '[keys.shop]\njwks_url = "http://127.0.0.1:9/jwks"\n'  # nobody is asked there
+    (tmp_path / "edge.toml").write_text(CONFIG + keys)
+    (tmp_path / "shop.py").write_text(
+        "from fastedge import Pipeline\nfrom fastedge.stages import JwtAuth\n"
+        'pipeline = Pipeline(JwtAuth(keys="shop", issuer="https://id.example", audience="shop"))\n'
+    )
+    report = explain("http://a/", "-H", "Authorization: Bearer a.b.c")
+    assert report["stages"][0]["outcome"] == "unknown"
+    assert report["answer"] == {"status": "unknown", "by": "keys that only a running edge has fetched"}
+    assert explain("http://a/")["answer"]["status"] == 401
+
+
 GATED = """
 from fastedge import Pipeline
 from fastedge.stages import JwtAuth
