@@ -23,6 +23,7 @@ cdef class Buckets:
     """One experiment's buckets. `ranges` are (number of a variant, first bucket, the first that is no longer in it)."""
 
     def __init__(self, str salt not None, tuple variants not None, ranges not None):
+        cdef int variant, first, end, bucket
         assert 0 < len(variants) <= VARIANTS and "\0" not in salt
         self.salt = salt.encode() + b"\0"
         self.variants = variants

@@ -34,6 +34,7 @@ cdef extern from *:
 
 cdef uint64_t MARK = 0x7870786564656566     # "feedexpx"
 cdef uint64_t LAYOUT_NOW = 1
+cdef uint64_t SPREAD = <uint64_t> 0x9E3779B97F4A7C15    # odd, and no bit of it like its neighbours: 2^64 / the golden ratio
 cdef Py_ssize_t SEEN = experiment_visitors_remembered_max
 cdef int ROWS = metrics_experiments_max
 
@@ -132,18 +133,18 @@ cdef class Exposures:
                 name = (<char*> &cells[NAME])[:8 * (WINDOW - NAME)].rstrip(b"\0").decode("utf-8", "replace")
                 found.append(Row(
                     name, cells[<int> WINDOW], [cells[<int> OBSERVED + j] for j in range(count)],
-                    [cells[<int> EXPECTED + j] / BUCKETS for j in range(count)],
+                    [cells[<int> EXPECTED + j] / <double> BUCKETS for j in range(count)],
                 ))
         return found
 
     cdef bint is_first(self, int row, int variant, uint64_t hash, double now) noexcept:
         """Whether this visitor has not met this variant yet in this window; from now on they have."""
         cdef uint64_t window = <uint64_t> (now / self.window_s)
-        cdef uint64_t mixed = (hash ^ (<uint64_t> (row + 1) << 32 | <uint64_t> (variant + 1))) * 0x9E3779B97F4A7C15
+        cdef uint64_t mixed = (hash ^ (<uint64_t> (row + 1) << 32 | <uint64_t> (variant + 1))) * SPREAD
         cdef uint64_t* line = self.seen + (mixed >> 32) % (SEEN // SET_SIZE) * SET_SIZE
         cdef uint64_t tag
         cdef int i, victim = <int> (mixed >> 61)
-        mixed = (mixed ^ mixed >> 29) * 0xBF58476D1CE4E5B9
+        mixed = (mixed ^ mixed >> 29) * SPREAD
         tag = ((mixed ^ mixed >> 32) & ~<uint64_t> 0xFF) | (window & 0xFF)
         for i in range(SET_SIZE):
             if line[i] == tag:

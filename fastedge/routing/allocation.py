@@ -88,7 +88,7 @@ def read_allocation(table: Any) -> Allocation:
 def _ranges(variant: Any, found: Any) -> Iterator[tuple[int, int]]:
     for one in found if isinstance(found, Sequence) else [None]:
         match one:
-            case [int(first), int(end)] if 0 <= first < end <= experiment_buckets:
+            case [first, end] if type(first) is type(end) is int and 0 <= first < end <= experiment_buckets:
                 yield first, end
             case _:
                 raise ConfigError(

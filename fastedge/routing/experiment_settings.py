@@ -58,7 +58,7 @@ def _setting(entry: Mapping[str, Any]) -> Setting:
         if key not in _KEYS:
             raise ConfigError(f"there is no {key!r:.80}; there are {', '.join(_KEYS)}")
     state, default = entry.get("state", "on"), entry.get("default")
-    if state not in STATES:
+    if not isinstance(state, str) or state not in STATES:
         raise ConfigError(f"state: expected one of {', '.join(STATES)}, found {state!r:.80}")
     if default is not None and not isinstance(default, str):
         raise ConfigError(f"default: expected a variant, found {default!r:.80}")

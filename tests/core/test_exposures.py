@@ -78,7 +78,7 @@ def test_nearly_all_of_half_as_many_visitors_as_there_is_room_for_are_remembered
 
 def test_visitors_of_an_earlier_window_make_room_first():
     exposures = Exposures(buffer_of())
-    for i in range(2 * experiment_visitors_remembered_max):
+    for i in range(experiment_visitors_remembered_max):
         exposures.expose(-1, 0, HALVES, b"old-%d" % i, NOW)
     keys = [b"new-%d" % i for i in range(10_000)]
     assert all(exposures.expose(-1, 0, HALVES, key, NOW + 60) for key in keys)
