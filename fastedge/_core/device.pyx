@@ -3,7 +3,8 @@
 A guess by what a client says of itself: good enough to choose whom an experiment is about, never to let anyone in.
 """
 
-from libc.string cimport memcmp
+from libc.stdint cimport uint64_t
+from libc.string cimport memcmp, memcpy
 
 from fastedge._core.fields cimport FieldName, Line, intern_text
 
@@ -31,6 +32,20 @@ cdef struct Mark:
 
 cdef Mark[MARKS_ALL] _marks             # sorted; the last one ends the table
 cdef unsigned char[32 * 32] _begins     # by the low bits of two letters, the first mark that begins so, from 1; 0: none
+
+
+# User agents that were seen: few are common, and to compare one costs a tenth of reading it.
+cdef uint64_t PRIME = <uint64_t> 0x100000001B3       # FNV's
+cdef enum:
+    KNOWN = 256
+    KNOWN_SIZE_MAX = 248
+
+cdef struct Known:
+    unsigned char size      # 0: none
+    unsigned char found
+    char[KNOWN_SIZE_MAX] text
+
+cdef Known[KNOWN] _known
 
 
 cdef _learn():
@@ -72,7 +87,7 @@ cdef int looked_up(Request request) except -1:
     for i in range(request.fields.total):
         line = &request.fields.lines[i]
         if request.fields.name_at(i) is _USER_AGENT:
-            found |= marks_in(line.at, line.size)
+            found |= known_marks(line.at, line.size)
         elif request.fields.name_at(i) is _MOBILE and line.size == 2 and memcmp(line.at, b"?1", 2) == 0:
             found |= 1 << MOBILE
     if found & 1 << BOT:
@@ -80,6 +95,32 @@ cdef int looked_up(Request request) except -1:
     if found & 1 << TABLET or (found & 1 << ANDROID and not found & 1 << MOBILE):
         return TABLET
     return MOBILE if found & 1 << MOBILE else DESKTOP
+
+
+cdef int known_marks(const char* at, Py_ssize_t size) noexcept:
+    cdef Known* known
+    if not 0 < size <= KNOWN_SIZE_MAX:
+        return marks_in(at, size)
+    known = &_known[place_of(at, size)]
+    if known.size != size or memcmp(known.text, at, size) != 0:
+        memcpy(known.text, at, size)
+        known.size = <unsigned char> size
+        known.found = <unsigned char> marks_in(at, size)
+    return known.found
+
+
+cdef int place_of(const char* at, Py_ssize_t size) noexcept:
+    cdef uint64_t word, mixed = size
+    cdef Py_ssize_t i = 0
+    while i + 8 <= size:
+        memcpy(&word, at + i, 8)
+        mixed = (mixed ^ word) * PRIME
+        mixed ^= mixed >> 32
+        i += 8
+    while i < size:
+        mixed = (mixed ^ <unsigned char> at[i]) * PRIME
+        i += 1
+    return (mixed >> 24) % KNOWN
 
 
 cdef int marks_in(const char* at, Py_ssize_t size) noexcept nogil:

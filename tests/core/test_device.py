@@ -48,6 +48,12 @@ def test_hint_of_a_mobile_counts_but_not_against_a_bot():
     assert class_of("Googlebot", ("sec-ch-ua-mobile", "?1")) == "bot"
 
 
+def test_user_agents_that_were_seen_are_not_mixed_up():
+    agents = [f"{'x' * (i % 260)} {'bot' if i % 3 else 'iPad'} {i}" for i in range(3_000)]
+    for _ in range(2):
+        assert [class_of(one) for one in agents] == ["bot" if i % 3 else "tablet" for i in range(3_000)]
+
+
 def test_request_that_says_nothing_is_a_desktop():
     assert device_class(Request()) == "desktop"
 
