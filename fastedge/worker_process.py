@@ -89,8 +89,8 @@ async def _run(start: Start) -> int:
         os.close(start.metrics)
         target = prepared.config.log.access
         log = None if target == "off" else LogWriter(target, metrics.count)
-        target = prepared.config.experiments.exposures
-        exposure_log = None if target is None else LogWriter(target, metrics.count, key="experiments.exposures")
+        path = prepared.config.experiments.exposures
+        exposure_log = None if path is None else LogWriter(path, metrics.count, key="experiments.exposures")
     except ConfigErrors as errors:
         return _fail(sock, errors.problems)
     except ConfigError as error:

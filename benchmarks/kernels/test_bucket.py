@@ -80,7 +80,9 @@ def test_request_hook_with_more_of_200_requests(benchmark, options):
 
 def test_request_hook_that_counts_of_200_requests(benchmark):
     """Whoever comes again, as nearly everyone does: the table is asked, and says so."""
-    stage = Experiment("checkout", WEIGHTS, sticky_by="cookie:uid").bind(Snapshot(ExperimentSlots(exposures=exposures())))
+    stage = Experiment("checkout", WEIGHTS, sticky_by="cookie:uid").bind(
+        Snapshot(ExperimentSlots(exposures=exposures()))
+    )
     benchmark.pedantic(decide_all, setup=lambda: ((stage, contexts()), {}), rounds=300)
 
 

@@ -12,6 +12,7 @@ class Row(NamedTuple):
 
 def mapping_bytes() -> int: ...
 def initialise(buffer: Buffer, key: bytes, window_s: int) -> None: ...
+
 @final
 class Exposures:
     is_written: bool

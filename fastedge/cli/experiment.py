@@ -1,4 +1,4 @@
-"""`fastedge experiment`: signs an override for a tester, and ramps an experiment by moving as few visitors as it must."""
+"""`fastedge experiment`: signs an override for a tester; ramps an experiment, moving as few visitors as it must."""
 
 import json
 from collections.abc import Iterable

@@ -292,8 +292,8 @@ class Experiments(Struct, frozen=True, kw_only=True):
     file: Annotated[
         FilePath | None,
         Meta(
-            description="Weights, allocations and states by experiment (JSON). Looked at every 2 s; a change is in force "
-            "on all workers without a reload, and a file that cannot be used changes nothing."
+            description="Weights, allocations and states by experiment (JSON). Looked at every 2 s; a change is in "
+            "force on all workers without a reload, and a file that cannot be used changes nothing."
         ),
     ] = None
     exposures: Annotated[
@@ -306,8 +306,8 @@ class Experiments(Struct, frozen=True, kw_only=True):
     exposures_key_env: Annotated[
         VariableName | None,
         Meta(
-            description="The environment variable that holds the secret by which visitors are hashed there, 32 bytes or "
-            "more. Left out: a new one at each start, so that no two starts can be joined.",
+            description="The environment variable that holds the secret by which visitors are hashed there, 32 bytes "
+            "or more. Left out: a new one at each start, so that no two starts can be joined.",
             extra=_RESTART,
         ),
     ] = None

@@ -52,7 +52,7 @@ def allocation_of(weights: Mapping[str, float]) -> Allocation:
 
 
 def allocate(previous: Allocation | Mapping[str, float], weights: Mapping[str, float]) -> Allocation:
-    """`weights` in force with as few buckets as possible changing hands, counted from `previous` (weights are plain ones).
+    """`weights` in force with as few buckets as possible changing hands; `previous` is what there is, or plain weights.
 
     Who has too many gives up its last ones; who has too few gets of these the first, in the order of `weights`.
     """
@@ -70,7 +70,7 @@ def allocate(previous: Allocation | Mapping[str, float], weights: Mapping[str, f
 
 
 def read_allocation(table: Any) -> Allocation:
-    """An allocation of variant → ranges `[first, end]`, in any order. Raises ConfigError unless they are a partition."""
+    """An allocation of variant → ranges `[first, end]`, in any order. ConfigError unless they are a partition."""
     if not isinstance(table, Mapping) or not 0 < len(table) <= experiment_variants_max:
         raise ConfigError(f"allocation: expected 1 to {experiment_variants_max} variants with a list of ranges each")
     ranges = sorted((first, end, variant) for variant, found in table.items() for first, end in _ranges(variant, found))

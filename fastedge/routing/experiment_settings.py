@@ -88,7 +88,7 @@ class ExperimentSlots:
         self._bound: list[_Bound] = []
 
     def slot(self, name: str, salt: str, buckets: Buckets, default: str | None) -> ExperimentSlot:
-        """The place of an experiment, as the settings have it now. Raises ConfigError for a setting that does not fit it."""
+        """The place of an experiment, as the settings have it now. Raises ConfigError if they do not fit it."""
         variants = buckets.variants
         row = -1 if self.exposures is None else self.exposures.row(name)
         slot = ExperimentSlot(name, buckets, row=row)

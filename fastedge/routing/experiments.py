@@ -5,6 +5,7 @@ Never random: the same salt, key and weights give the same variant in every proc
 
 import ipaddress
 from collections.abc import Mapping
+from itertools import pairwise
 from types import MappingProxyType
 
 from fastedge._core.bucket import Buckets, LayerRange
@@ -52,8 +53,12 @@ class Layer:
         self.sticky_by = sticky_by
         self.cookie = f"edge_{name}" if cookie is None else cookie
         if not isinstance(ranges, Mapping) or not 0 < len(ranges) <= experiment_layer_ranges_max:
-            raise ConfigError(f"Layer {name!r}: expected 1 to {experiment_layer_ranges_max} experiments with a range each")
-        self._ranges = MappingProxyType({one: LayerRange(f"layer:{name}", *_range(name, one, ranges[one])) for one in ranges})
+            raise ConfigError(
+                f"Layer {name!r}: expected 1 to {experiment_layer_ranges_max} experiments with a range each"
+            )
+        self._ranges = MappingProxyType(
+            {one: LayerRange(f"layer:{name}", *_range(name, one, ranges[one])) for one in ranges}
+        )
         self._check_disjoint()
 
     def range_of(self, experiment: str) -> LayerRange | None:
@@ -66,12 +71,14 @@ class Layer:
 
     def _check_disjoint(self) -> None:
         rows = sorted((one.first, one.end, name) for name, one in self._ranges.items())
-        for (_, end, name), (first, _, other) in zip(rows, rows[1:], strict=False):
+        for (_, end, name), (first, _, other) in pairwise(rows):
             if first < end:
                 raise ConfigError(f"Layer {self.name!r}: {name!r} and {other!r} both have bucket {first}")
 
 
-def buckets_of(salt: str, weights: Mapping[str, float] | Allocation, variants: tuple[str, ...] | None = None) -> Buckets:
+def buckets_of(
+    salt: str, weights: Mapping[str, float] | Allocation, variants: tuple[str, ...] | None = None
+) -> Buckets:
     """The buckets of an experiment. ConfigError for a salt or weights that cannot be used.
 
     `variants` are those that it may have, in their order; left out: those that it has.

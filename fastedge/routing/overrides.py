@@ -1,5 +1,5 @@
-"""Signed overrides: which variant one tester gets until when. A text of two parts in base64url, joined by a dot: what is
-granted, and its HMAC-SHA-256. What is signed begins like nothing else that a key of the edge signs."""
+"""Signed overrides: which variant one tester gets until when. A text of two parts in base64url, joined by a dot: what
+is granted, and its HMAC-SHA-256. What is signed begins like nothing else that a key of the edge signs."""
 
 import base64
 import re

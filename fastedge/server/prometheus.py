@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_EXPERIMENT_GAUGES = (
+EXPERIMENT_GAUGES = (
     ("fastedge_experiment_exposures", "Visitors who have met a variant of the experiment in this window.", "exposures"),
     ("fastedge_experiment_srm", "1 if the variants' visitors are not split as the weights say (p < 0.001).", "is_off"),
 )
@@ -47,7 +47,7 @@ def render(buffer: "Buffer", origins: Sequence[str], experiments: Sequence[Exper
                 lines += _histogram(metric, labels, cells[first : first + _BUCKET_COUNT + 1])
             else:
                 lines.append(f"{metric}{{{labels}}} {cells[first]}" if labels else f"{metric} {cells[first]}")
-    for metric, help, field in _EXPERIMENT_GAUGES if experiments else ():
+    for metric, help, field in EXPERIMENT_GAUGES if experiments else ():
         lines += [f"# HELP {metric} {help}", f"# TYPE {metric} gauge"]
         lines += [f"{metric}{{{_labels({'experiment': one.name})}}} {int(getattr(one, field))}" for one in experiments]
     return ("\n".join(lines) + "\n").encode()

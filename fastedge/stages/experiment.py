@@ -99,7 +99,7 @@ class Experiment:
         sources = judge = None
         if self._override_keys is not None:
             sources = [CredentialSource(f"query:{OVERRIDE}"), CredentialSource(f"cookie:{OVERRIDE}")]
-            judge = self._judge(snapshot.keys)
+            judge = self._judge(snapshot.keys, self._override_keys)
         return ExperimentStage(
             slots.slot(self._name, self._salt, self._buckets, self._default),
             self._sticky,
@@ -121,18 +121,20 @@ class Experiment:
         if layer.range_of(self._name) is None:
             raise self._error(f"layer: {layer.name!r} has no range for it")
         if sticky_by is not None or cookie is not None:
-            raise self._error("sticky_by, cookie: expected none beside a layer, which says both for all its experiments")
+            raise self._error(
+                "sticky_by, cookie: expected none beside a layer, which says both for all its experiments"
+            )
         return layer.sticky_by, layer.cookie
 
-    def _judge(self, keys: Mapping[str, Any]) -> Callable[[bytes, float], str | None]:
+    def _judge(self, keys: Mapping[str, Any], named: str) -> Callable[[bytes, float], str | None]:
         """judge(override, now): the variant, None for an override of another experiment, or why it is ignored."""
-        found = keys.get(self._override_keys)
+        found = keys.get(named)
         if found is None:
             known = ", ".join(sorted(keys)) or "none"
-            raise self._error(f"override_keys: no [keys] is named {self._override_keys!r}; there are: {known}")
+            raise self._error(f"override_keys: no [keys] is named {named!r}; there are: {known}")
         key = found.choose("HS256", None) if hasattr(found, "choose") else None
         if key is None:
-            raise self._error(f"override_keys: [keys.{self._override_keys}] is not one shared secret")
+            raise self._error(f"override_keys: [keys.{named}] is not one shared secret")
         # HMAC-SHA-256 is what RFC 7518 calls HS256; no token begins like a text that is signed here.
         check, name = key.checks["HS256"], self._name
 

@@ -29,8 +29,8 @@ _KEY = "experiments.exposures_key_env"
 
 
 class Experiments:
-    """`change(path, data)` is called with what the file says now, once it could be read. Raises ConfigErrors for a secret
-    that is too short."""
+    """`change(path, data)` is called with what the file says now, once it could be read. Raises ConfigErrors for a
+    secret that is too short."""
 
     def __init__(
         self, config: EdgeConfig, sources: Sources, change: Callable[[str, bytes], None], say: Callable[[str], None]

@@ -28,6 +28,7 @@ MAKERS = Makers(
     geo=maker("geo"),
     shipped_geo=lambda: "shipped",
     revocations=lambda name, data, entries_max: (*maker("revocations")(name, data), entries_max),
+    experiments=maker("experiments"),
 )
 
 TEXT = """
@@ -59,8 +60,13 @@ database = "g"
 servers = ["http://x"]
 """
 FILES = {
-    **{"ca.pem": b"in ca", "b": b"in b\n", "c": b"in c\n", "e": b"in e", "h": b"in h"},
-    **{"t/moved.csv": b"rows", "g": b"geo"},
+    "ca.pem": b"in ca",
+    "b": b"in b\n",
+    "c": b"in c\n",
+    "e": b"in e",
+    "h": b"in h",
+    "t/moved.csv": b"rows",
+    "g": b"geo",
 }
 ENVIRONMENT = {"A": "in a\n", "D": "in d", "G": "in g"}
 

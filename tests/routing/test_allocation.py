@@ -9,7 +9,9 @@ from fastedge.routing import Allocation, allocate, allocation_of, assign, read_a
 from fastedge.routing.experiments import buckets_of
 
 NAMES = ["a", "b", "c", "d", "e"]
-WEIGHTS = st.dictionaries(st.sampled_from(NAMES), st.integers(0, 100), min_size=1).filter(lambda found: any(found.values()))
+WEIGHTS = st.dictionaries(st.sampled_from(NAMES), st.integers(0, 100), min_size=1).filter(
+    lambda found: any(found.values())
+)
 
 
 def moves(one, other):
@@ -33,7 +35,9 @@ def test_each_step_of_a_ramp_moves_the_least_that_there_is(steps):
 def test_plain_weights_are_dealt_out_in_their_order(weights):
     allocation = allocation_of(weights)
     assert allocation.shares() == shares_of(weights)
-    assert [variant for variant, _, _ in allocation.ranges] == [name for name, share in allocation.shares().items() if share]
+    assert [variant for variant, _, _ in allocation.ranges] == [
+        name for name, share in allocation.shares().items() if share
+    ]
     assert allocate(weights, weights) == allocation
 
 

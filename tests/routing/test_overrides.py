@@ -32,7 +32,9 @@ def test_any_other_text_is_none(text):
     assert read_override(text) is None
 
 
-@pytest.mark.parametrize("granted", [b"a=b", b"a=b;", b"a=b;-1", b"a=b;1e9", b"a;5", b"=b;5", b"a=;5", b"a=b;5\n", b"a=b c;5"])
+@pytest.mark.parametrize(
+    "granted", [b"a=b", b"a=b;", b"a=b;-1", b"a=b;1e9", b"a;5", b"=b;5", b"a=;5", b"a=b;5\n", b"a=b c;5"]
+)
 def test_grants_of_another_form_are_none(granted):
     assert read_override(b64(granted) + b"." + b64(mac(granted))) is None
 

@@ -87,7 +87,9 @@ def test_exposures_are_written_once_without_the_key(edge: Edge) -> None:
     file = edge.directory / "exposures.jsonl"
     wait_until(lambda: len(file.read_text().splitlines()) >= 8, "exposures are written")
     lines = [json.loads(line) for line in file.read_text().splitlines()]
-    assert sorted(line["variant"] for line in lines) == sorted(assign("checkout", f"visitor-{i}", WEIGHTS) for i in range(8))
+    assert sorted(line["variant"] for line in lines) == sorted(
+        assign("checkout", f"visitor-{i}", WEIGHTS) for i in range(8)
+    )
     assert len({line["visitor"] for line in lines}) == len(lines) == 8
     for line in lines:
         assert list(line) == ["ts", "experiment", "variant", "visitor", "country", "site"]

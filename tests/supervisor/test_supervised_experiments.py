@@ -5,7 +5,6 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,7 +26,9 @@ class Desk:
         self.config: EdgeConfig = load(sources)
         self.lines: list[str] = []
         self.changes: list[bytes] = []
-        self.experiments = Experiments(self.config, sources, lambda _, data: self.changes.append(data), self.lines.append)
+        self.experiments = Experiments(
+            self.config, sources, lambda _, data: self.changes.append(data), self.lines.append
+        )
         self.sealed = SealedSources(sources, 1)
         self._ms = 0
 
@@ -131,7 +132,9 @@ def test_split_that_is_off_is_said_once_and_measured(make: Make) -> None:
     for _ in range(2):
         desk.experiments.check_ratios()
     (line,) = desk.lines
-    assert line.startswith("experiment checkout: the split is off, 610, 400 visitors where the weights say 505, 505 (p =")
+    assert line.startswith(
+        "experiment checkout: the split is off, 610, 400 visitors where the weights say 505, 505 (p ="
+    )
     assert desk.experiments.figures() == [("checkout", 1_010, True)]
     expose(desk, 610, 600)
     desk.experiments.check_ratios()
@@ -150,5 +153,3 @@ def test_secret_that_is_too_short_is_a_config_error(make: Make) -> None:
     with pytest.raises(ConfigErrors, match=r"experiments.exposures_key_env.*holds 5 bytes, at least 32") as caught:
         make(section='exposures_key_env = "EXPOSURES"', EXPOSURES="tiny!")
     assert "tiny!" not in str(caught.value)
-
-
