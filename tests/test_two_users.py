@@ -55,6 +55,7 @@ class Snapshot:
     geo: Any
     credentials: Any
     experiments: Any = None
+    revocations: Any = None
 
 
 def api_keys() -> ApiKeys:

@@ -34,7 +34,7 @@ def address_key(address: str) -> bytes:
 class Layer:
     """Experiments of which a visitor is in one at most: each has a range of the layer's own 10,000 buckets.
 
-    `ranges`: experiment → (the first bucket, the first that is no longer in it). Raises ConfigError for overlaps.
+    `ranges`: experiment → (the first bucket, the first that is no longer in it). ConfigError for overlaps.
     Experiments in a layer know their visitors by the same things, which the layer says (`sticky_by`, `cookie`): two keys
     of one visitor would be in two of them.
     """

@@ -24,7 +24,7 @@ def sample_ratio_p(observed: Sequence[int], expected: Sequence[float]) -> float 
 
 
 def chi_squared_sf(x: float, degrees: int) -> float:
-    """P(X > x) of a chi-squared distribution: Q(degrees / 2, x / 2), the regularised upper incomplete gamma function."""
+    """P(X > x) of a chi-squared distribution: Q(degrees / 2, x / 2), the regularised incomplete gamma function."""
     if degrees < 1 or not x >= 0:
         raise ValueError("a chi-squared value is 0 or more, with 1 degree of freedom or more")
     a, half = degrees / 2, x / 2

@@ -27,8 +27,8 @@ _AGE_MAX_S = 400 * 86_400
 class Experiment:
     """Variants by weight: `ctx.variants[name]` for stages behind it, a field for the origin, and both in the cache key.
 
-    Who is not in it (not targeted, outside its range of `layer`, everyone while it is off) has the variant `default`, or
-    none. Who cannot be known by what `sticky_by` names is known by a cookie of the experiment's own.
+    Who is not in it (not targeted, outside its range of `layer`, everyone while it is off) has the variant `default`,
+    or none. Who cannot be known by what `sticky_by` names is known by a cookie of the experiment's own.
     """
 
     __slots__ = (
@@ -115,7 +115,7 @@ class Experiment:
         )
 
     def _of_layer(self, layer: Layer, sticky_by: object, cookie: object) -> tuple[str | Sequence[str], str]:
-        """What its visitors are known by: the same in the whole layer, or a visitor would be in two of its experiments."""
+        """What its visitors are known by: the same in the whole layer, or one would be in two of its experiments."""
         if not isinstance(layer, Layer):
             raise self._error(f"layer: expected a Layer(…), found {layer!r:.80}")
         if layer.range_of(self._name) is None:
@@ -163,13 +163,14 @@ def _expect(value: object, form: "re.Pattern[str]", option: str, expected: str, 
 
 
 def _ways(name: str, sticky_by: object) -> list[tuple[str, str]]:
-    """The kinds, such as `cookie:`, and the names behind them; the own cookie is the last resort but for the address."""
+    """The kinds, such as `cookie:`, and the names behind them; the own cookie is the last resort."""
     texts = [sticky_by] if not isinstance(sticky_by, list | tuple) else sticky_by
     ways = [_way(name, text) for text in texts]
     kinds = [kind for kind, _ in ways]
     if not 0 < len(ways) <= experiment_sticky_max or len(set(ways)) < len(ways):
         raise ConfigError(
-            f"Experiment {name!r}: sticky_by: expected 1 to {experiment_sticky_max} different ones, found {sticky_by!r:.80}"
+            f"Experiment {name!r}: sticky_by: expected 1 to {experiment_sticky_max} different ones,"
+            f" found {sticky_by!r:.80}"
         )
     if "address" in kinds[:-1]:
         raise ConfigError(f"Experiment {name!r}: sticky_by: 'address' is always there: what follows it never counts")

@@ -63,6 +63,12 @@ file = "revoked.jsonl"
 journal = "run/journal"
 entries_max = 1000
 
+[experiments]
+file = "experiments.json"
+exposures = "exposures.jsonl"
+exposures_key_env = "EXPOSURES"
+exposure_window_s = 3600
+
 [tables.moved]
 file = "/srv/moved.csv"
 

@@ -143,7 +143,7 @@ def test_snapshot_broken_everywhere_reports_all(sources):
     with pytest.raises(ConfigErrors) as caught:
         snapshot_of(
             sources(
-                TEXT, FILES | {"b": b"bad", "f": b"bad", "t/moved.csv": b"bad", "g": b"bad"}, ENVIRONMENT | {"A": "bad"}
+                TEXT, FILES | {"b": b"bad", "h": b"bad", "t/moved.csv": b"bad", "g": b"bad"}, ENVIRONMENT | {"A": "bad"}
             )
         )
     assert [(problem.key, problem.text) for problem in caught.value.problems] == [
@@ -151,8 +151,8 @@ def test_snapshot_broken_everywhere_reports_all(sources):
         ("keys.a.secret_env", "a line 2: worse"),
         ("keys.b.secret_file", "b line 1: bad"),
         ("keys.b.secret_file", "b line 2: worse"),
-        ("credentials.f.api_keys_file", "f line 1: bad"),
-        ("credentials.f.api_keys_file", "f line 2: worse"),
+        ("credentials.h.api_keys_file", "h line 1: bad"),
+        ("credentials.h.api_keys_file", "h line 2: worse"),
         ("tables.moved.file", "t/moved.csv line 1: bad"),
         ("tables.moved.file", "t/moved.csv line 2: worse"),
         ("geo.database", "g line 1: bad"),
