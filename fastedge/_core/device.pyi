@@ -3,9 +3,7 @@ from typing import Literal
 
 from fastedge._core.message import Request
 
-Class = Literal["bot", "mobile", "tablet", "desktop"]
+MARKS: Sequence[tuple[str, str]]
+DEVICES: Sequence[str]
 
-MARKS: Sequence[tuple[str, Class]]
-DEVICES: Sequence[Class]
-
-def device_class(request: Request) -> Class: ...
+def device_class(request: Request) -> Literal["bot", "mobile", "tablet", "desktop"]: ...

@@ -22,11 +22,7 @@ Maker = Callable[[str, bytes], Any]  # of a name for messages and the bytes; rai
 
 class Makers(Struct, frozen=True):
     """Who makes what: key sets of a shared secret, a PEM file and a JWK Set, the place of a set that is fetched, API
-<<<<<<< HEAD
     keys, users, a redirect table, a geo table, revocations (at most so many), and the slots of experiments."""
-=======
-    keys, users, a redirect table, a geo table, and revocations (at most so many)."""
->>>>>>> main
 
     secret: Maker
     public_key: Maker
