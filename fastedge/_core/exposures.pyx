@@ -140,7 +140,8 @@ cdef class Exposures:
     cdef bint is_first(self, int row, int variant, uint64_t hash, double now) noexcept:
         """Whether this visitor has not met this variant yet in this window; from now on they have."""
         cdef uint64_t window = <uint64_t> (now / self.window_s)
-        cdef uint64_t mixed = (hash ^ (<uint64_t> (row + 1) << 32 | <uint64_t> (variant + 1))) * SPREAD
+        cdef uint64_t what = <uint64_t> (row + 1) << 48 | window << 8 | <uint64_t> variant
+        cdef uint64_t mixed = (hash ^ what) * SPREAD
         cdef uint64_t* line = self.seen + (mixed >> 32) % (SEEN // SET_SIZE) * SET_SIZE
         cdef uint64_t tag
         cdef int i, victim = <int> (mixed >> 61)

@@ -35,8 +35,8 @@ class Layer:
     """Experiments of which a visitor is in one at most: each has a range of the layer's own 10,000 buckets.
 
     `ranges`: experiment → (the first bucket, the first that is no longer in it). ConfigError for overlaps.
-    Experiments in a layer know their visitors by the same things, which the layer says (`sticky_by`, `cookie`): two keys
-    of one visitor would be in two of them.
+    Experiments in a layer know their visitors by the same things, which the layer says (`sticky_by`, `cookie`): two
+    keys of one visitor would be in two of them.
     """
 
     __slots__ = ("_ranges", "cookie", "name", "sticky_by")

@@ -13,7 +13,7 @@ from fastedge.config import ConfigErrors, EdgeConfig, Sources
 from fastedge.config.problems import Problem
 from fastedge.config.sources import read_regular
 from fastedge.errors import ConfigError
-from fastedge.handover import SealedSources, SharedExposures
+from fastedge.handover import SharedExposures
 from fastedge.limits import (
     experiment_settings_bytes_max,
     experiment_settings_check_ms,
@@ -29,29 +29,35 @@ _KEY = "experiments.exposures_key_env"
 
 
 class Experiments:
-    """`change(path, data)` is called with what the file says now, once it could be read. Raises ConfigErrors for a
-    secret that is too short."""
+    """`tell(settings)` is called with what the file says now, once it could be read; `told` is that, for workers to
+    come, and None where they find it in their sources. Raises ConfigErrors for a secret that is too short."""
 
     def __init__(
-        self, config: EdgeConfig, sources: Sources, change: Callable[[str, bytes], None], say: Callable[[str], None]
+        self, config: EdgeConfig, sources: Sources, tell: Callable[[bytes], None], say: Callable[[str], None]
     ) -> None:
         self._shared = SharedExposures(_hash_key(config, sources), config.experiments.exposure_window_s)
         self.descriptor = self._shared.descriptor
         self.table = self._shared.table
-        self._change = change
+        self.told: bytes | None = None
+        self._tell = tell
         self._say = say
         self._is_off: dict[str, bool] = {}
-        self._sealed: SealedSources | None = None
+        self._generation = 0
         self._seen: object = None  # of the file, as it was when it was last read
         self._look: asyncio.Task[None] | None = None
         self._look_ms = self._check_ms = -math.inf
 
-    def tick(self, now_ms: int, config: EdgeConfig, sealed: SealedSources) -> None:
-        """To be called often; `config` and `sealed` are what serves now."""
+    def adopt(self) -> None:
+        """A reload has read the file at a time of its own: what it says now may be older or newer than that."""
+        self.told = self._seen = None
+        self._generation += 1
+
+    def tick(self, now_ms: int, config: EdgeConfig, sources: Sources) -> None:
+        """To be called often; `config` and `sources` are what serves now."""
         path = config.experiments.file
         if path is not None and now_ms >= self._look_ms and (self._look is None or self._look.done()):
             self._look_ms = now_ms + experiment_settings_check_ms
-            self._look = asyncio.get_running_loop().create_task(self._look_at(path, sealed))
+            self._look = asyncio.get_running_loop().create_task(self._look_at(path, sources))
         if now_ms >= self._check_ms:
             self._check_ms = now_ms + experiment_srm_check_ms
             self.check_ratios()
@@ -77,24 +83,24 @@ class Experiments:
             self._look.cancel()
         self._shared.close()
 
-    async def _look_at(self, path: str, sealed: SealedSources) -> None:
-        if sealed is not self._sealed:  # a reload has read the file at a time of its own
-            self._sealed, self._seen = sealed, None
+    async def _look_at(self, path: str, sources: Sources) -> None:
+        generation = self._generation
         seen, read = await asyncio.to_thread(_read_if_changed, path, self._seen)
-        if seen == self._seen or sealed is not self._sealed:
+        if seen == self._seen or generation != self._generation:
             return
         self._seen = seen
-        shown = sealed.sources.shown(path)
+        shown = sources.shown(path)
         if isinstance(read, str):
             self._say(f"{shown}: {read}: experiments stay as they were")
-        elif read != sealed.sources.files[path]:
+        elif read != (sources.files[path] if self.told is None else self.told):
             try:
                 read_settings(shown, read)
             except ConfigError as error:
                 self._say(f"{error}: experiments stay as they were")
             else:
-                self._change(path, read)
-                self._say(f"{shown}: experiments go by it from now on")
+                self.told = read
+                self._say(f"{shown}: read anew, for experiments to go by")
+                self._tell(read)
 
 
 def _read_if_changed(path: str, seen: object) -> tuple[object, bytes | str]:

@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
-
 from fastedge._core.diskindex import DiskIndex
 from fastedge._core.metrics import Metrics, extend_origins
 from fastedge.clock import monotonic, now
@@ -77,7 +75,9 @@ class Supervisor:
         self.config = config
         self.revoker = Revoker(config, sources, say)
         self.sealed = SealedSources(for_workers(config, sources), 1)
-        self.experiments = Experiments(config, sources, self.set_experiments, say)
+        self.experiments = Experiments(
+            config, sources, tell=lambda settings: self.tell(self._workers, ExperimentsSet(settings)), say=say
+        )
         self.table = WorkerTable(count)
         self.metrics = SharedMetrics(count)
         self._own_metrics = Metrics(self.metrics.buffer, count)
@@ -215,6 +215,7 @@ class Supervisor:
         before, self.sealed, self.config, self.vote = self.sealed, sealed, config, None
         before.close()
         self.providers.adopt()
+        self.experiments.adopt()
         # A worker that has ended since it voted is not told, nor is another one in its slot.
         voters = [slot for slot, worker in self._voters.items() if self._workers.get(slot) is worker]
         self.uncommitted = set(voters)
@@ -238,14 +239,6 @@ class Supervisor:
             self.table.draining(slot, _now_ms(), self.config.server.drain_timeout_ms)
             self.tell([slot], Drain())
 
-    def set_experiments(self, path: str, data: bytes) -> None:
-        """The settings of experiments changed: for these workers, and for all that come after them."""
-        before = self.sealed
-        sources = replace(before.sources, files={**before.sources.files, path: data})
-        self.sealed = SealedSources(sources, before.generation)
-        before.close()
-        self.tell(self._workers, ExperimentsSet(data))
-
     # --- the workers --------------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
@@ -256,7 +249,7 @@ class Supervisor:
         self._ticked_ms = now_ms
         self._act()
         self.providers.tick()
-        self.experiments.tick(now_ms, self.config, self.sealed)
+        self.experiments.tick(now_ms, self.config, self.sealed.sources)
         self.on_tick(now_ms * 1000)
 
     def _act(self) -> None:
@@ -298,6 +291,8 @@ class Supervisor:
         finally:
             os.close(keys)
         self._workers[slot] = worker
+        if self.experiments.told is not None:
+            self.tell([slot], ExperimentsSet(self.experiments.told))
         self.table.spawned(slot, worker.pid, sealed.generation, _now_ms())
 
     def _heard(self, slot: int, message: FromWorker) -> None:

@@ -39,6 +39,7 @@ def test_next_window_begins_anew():
     for moment in (NOW, NOW + 60, NOW + 120):
         assert exposures.expose(row, 0, HALVES, b"ann", moment)
     assert exposures.figures() == [("checkout", int(NOW / 60) + 2, [1, 0], [0.5, 0.5])]
+    assert exposures.expose(row, 0, HALVES, b"ann", NOW + 256 * 60)  # whose number ends as the first one's
 
 
 def test_experiments_and_salts_are_told_apart():

@@ -77,6 +77,10 @@ def test_settings_that_cannot_be_used_change_nothing(edge: Edge) -> None:
     edge.wait_for_line("'newer' is no variant of it; there are new, old: all experiments stay as they were")
     assert everyone(edge) == {"new", "old"}
     assert edge.reload()[0] == 422
+    os.kill(edge.pids()[0], signal.SIGKILL)
+    wait_until(lambda: len(edge.pids()) == 2, "another worker takes its place")
+    edge.wait_until_ready()
+    assert everyone(edge) == {"new", "old"}
 
 
 def test_exposures_are_written_once_without_the_key(edge: Edge) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from fastedge.config import ConfigErrors, EdgeConfig, Sources, load
-from fastedge.handover import SealedSources
 from fastedge.routing.experiments import buckets_of
 from fastedge.supervisor.experiments import Experiments
 
@@ -26,10 +25,8 @@ class Desk:
         self.config: EdgeConfig = load(sources)
         self.lines: list[str] = []
         self.changes: list[bytes] = []
-        self.experiments = Experiments(
-            self.config, sources, lambda _, data: self.changes.append(data), self.lines.append
-        )
-        self.sealed = SealedSources(sources, 1)
+        self.experiments = Experiments(self.config, sources, self.changes.append, self.lines.append)
+        self.sources = sources
         self._ms = 0
 
     def look(self) -> tuple[list[bytes], list[str]]:
@@ -38,8 +35,8 @@ class Desk:
 
         async def tick() -> None:
             self._ms += 2_000
-            self.experiments.tick(self._ms, self.config, self.sealed)
-            self.experiments.tick(self._ms + 1, self.config, self.sealed)
+            self.experiments.tick(self._ms, self.config, self.sources)
+            self.experiments.tick(self._ms + 1, self.config, self.sources)
             await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
 
         asyncio.run(tick())
@@ -47,7 +44,6 @@ class Desk:
 
     def close(self) -> None:
         self.experiments.close()
-        self.sealed.close()
 
 
 Make = Callable[..., Desk]
@@ -72,7 +68,7 @@ def test_file_that_changes_is_handed_on_once(make: Make) -> None:
     assert desk.look() == ([], [])
     text = json.dumps({"checkout": {"state": "off"}})
     desk.file.write_text(text)
-    assert desk.look() == ([text.encode()], ["experiments.json: experiments go by it from now on"])
+    assert desk.look() == ([text.encode()], ["experiments.json: read anew, for experiments to go by"])
     assert desk.look() == ([], [])
 
 
@@ -104,9 +100,10 @@ def test_file_that_cannot_be_used_is_said_once_and_changes_nothing(make: Make, t
 def test_reload_that_read_an_earlier_file_is_told_of_the_later_one(make: Make) -> None:
     desk = make()
     desk.file.write_text('{"a": {}}')
-    desk.look()
-    desk.sealed.close()
-    desk.sealed = SealedSources(desk.sealed.sources, 2)  # which has the file as it was at first
+    assert desk.look()[0] == [b'{"a": {}}']
+    assert desk.experiments.told == b'{"a": {}}'
+    desk.experiments.adopt()  # of sources that have the file as it was at first
+    assert desk.experiments.told is None
     assert desk.look()[0] == [b'{"a": {}}']
 
 
