@@ -53,7 +53,8 @@ cdef class ExperimentStage(NativeStage):
     ):
         """`sticky`: pairs of a key of STICKY and the cookie's or claim's name; `header` is a field's name or None."""
         self.hooks = ON_REQUEST if "address" in dict(sticky) else ON_REQUEST | ON_RESPONSE
-        self.hidden_parameters = tuple([one.text.partition(":")[2] for one in override_sources or () if one.text.startswith("query:")])
+        places = [source.text.partition(":") for source in override_sources or ()]
+        self.hidden_parameters = tuple([name for place, _, name in places if place == "query"])
         self.slot = slot
         self.name = slot.name
         self.ways = [Way(kind, of) for kind, of in sticky]
