@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
+from fastedge._core.exposures import Exposures
 from fastedge._core.keyslot import KeySlot
 from fastedge._core.pipeline import BoundPipeline
 from fastedge._core.proxies import TrustedProxies
@@ -26,6 +27,7 @@ from fastedge.identity.api_keys import ApiKeys
 from fastedge.identity.keys import KeySet
 from fastedge.identity.passwords import Users
 from fastedge.revocation_list import private_list
+from fastedge.routing.experiment_settings import ExperimentSlots, read_settings
 from fastedge.routing.redirects import load_table
 
 
@@ -45,6 +47,7 @@ MAKERS = Makers(
     geo=lambda name, data: load_geo(data),
     shipped_geo=shipped_table,
     revocations=lambda name, data, entries_max: private_list(name, data, entries_max, now()),
+    experiments=lambda name, data: ExperimentSlots(read_settings(name, data)),
 )
 
 
@@ -78,15 +81,21 @@ def prepare(
     generation: int,
     revocations: Revocations | None = None,
     *,
+    exposures: Exposures | None = None,
     fetched: Callable[[KeySource], KeySlot] = not_fetched,
 ) -> Prepared:
     """Everything that one configuration needs to serve. Raises ConfigErrors with all that is wrong.
 
     `revocations` is the host's table, which its supervisor fills; without one a table is made of the file alone.
-    `fetched` gives the places of keys that are fetched.
+    `exposures` is the host's too; without it nobody is counted. `fetched` gives the places of keys that are fetched.
     """
     config = load(sources)
-    snapshot = make_snapshot(config, sources, replace(MAKERS, fetched=fetched), revocations)
+    makers = replace(
+        MAKERS,
+        fetched=fetched,
+        experiments=lambda name, data: ExperimentSlots(read_settings(name, data), exposures),
+    )
+    snapshot = make_snapshot(config, sources, makers, revocations)
     policies = bind_policies(config, sources, snapshot, generation)
     engine = Engine(
         _sites(config, policies),

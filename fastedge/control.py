@@ -32,6 +32,7 @@ class Start(Struct, frozen=True):
     purges: int
     keys: int  # what was fetched of the keys that are
     revocations: int
+    exposures: int
     disk: int | None  # the shared index of the disk tier
     purge_file: int | None  # None: there is no disk tier, or no file could be made
     listeners: tuple[int, ...]
@@ -63,6 +64,12 @@ class Drain(Struct, frozen=True, tag=True):
 
 class Reopen(Struct, frozen=True, tag=True):
     """To a worker: open the access log anew."""
+
+
+class ExperimentsSet(Struct, frozen=True, tag=True):
+    """To a worker: this is what the file of [experiments] says now; it has been read, and can be."""
+
+    settings: bytes
 
 
 class Ready(Struct, frozen=True, tag=True):
@@ -128,7 +135,7 @@ class KeysLooked(Struct, frozen=True, tag=True):
     pause_ms: int
 
 
-ToWorker = Prepare | Commit | Abort | Drain | Reopen | Inspect | KeysFetched | KeysLooked
+ToWorker = Prepare | Commit | Abort | Drain | Reopen | Inspect | KeysFetched | KeysLooked | ExperimentsSet
 FromWorker = Ready | Failed | Prepared | Committed | Inspected | KeysWanted
 
 Received = TypeVar("Received")

@@ -1,5 +1,5 @@
-"""What a worker inherits as memory: the sources of its configuration and fetched keys, sealed; counters, purges and
-revocations that all share.
+"""What a worker inherits as memory: the sources of its configuration and fetched keys, sealed; counters, purges,
+revocations and exposures that all share.
 
 All are anonymous: secrets in them never touch a disk, and the kernel frees them with their last process.
 """
@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from fastedge._core import purges, revocations
+from fastedge._core import exposures, purges, revocations
+from fastedge._core.exposures import Exposures
 from fastedge._core.metrics import WorkerState, initialise, mapping_bytes, read_worker
 from fastedge._core.purges import Purges
 from fastedge._core.revocations import Revocations
@@ -126,6 +127,25 @@ def map_revocations(descriptor: int) -> Revocations:
 def private_revocations(entries_max: int) -> Revocations:
     """For a process that shares its memory with nobody."""
     return _written_here(mmap.mmap(-1, revocations.mapping_bytes(entries_max)), entries_max)
+
+
+class SharedExposures:
+    """Who has met which variant, as all workers see it; made once for the life of the supervisor."""
+
+    def __init__(self, key: bytes, window_s: int) -> None:
+        self.descriptor = os.memfd_create("fastedge-exposures", os.MFD_CLOEXEC)
+        os.ftruncate(self.descriptor, exposures.mapping_bytes())
+        buffer = mmap.mmap(self.descriptor, 0)
+        exposures.initialise(buffer, key, window_s)
+        self.table = Exposures(buffer)
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
+def map_exposures(descriptor: int) -> Exposures:
+    """In a worker: what `SharedExposures` holds."""
+    return Exposures(mmap.mmap(descriptor, 0))
 
 
 def _written_here(buffer: mmap.mmap, entries_max: int) -> Revocations:

@@ -235,6 +235,20 @@ experiment_variants_max = 64
 experiment_name_bytes_max = 64
 experiment_key_bytes_max = 4 * 1024  # of a cookie or a claim; a longer one is as good as none
 experiment_cookie_max_age_s = 90 * 86_400
+experiment_sticky_max = 8  # things that one experiment may know a visitor by
+experiment_layer_ranges_max = 256  # experiments in one layer
+experiment_targets_max = 1024  # values of one kind that a target names
+experiment_override_bytes_max = 512  # of a signed override; a longer one is not looked at
+experiment_override_s_max = 90 * 86_400  # for how long one may be signed
+experiment_settings_max = 1024  # experiments in one [experiments] file
+experiment_settings_bytes_max = 1024 * 1024  # [experiments] file
+experiment_settings_check_ms = 2_000  # between looks at it
+experiment_exposure_window_s = 86_400  # in which a visitor is exposed to a variant once
+experiment_visitors_remembered_max = 1 << 18  # (visitor, variant) in a window and on a host; more count again
+experiment_srm_check_ms = 10_000  # between checks of the ratios
+experiment_srm_exposures_min = 1_000  # fewer say nothing about a ratio
+experiment_srm_expected_min = 5  # of each variant, as the chi-squared test wants it
+experiment_srm_p_max = 0.001  # a less likely split is no accident
 
 # --- personal pages (html) --------------------------------------------------------------------------------------------
 html_bytes_max = 2 * 1024 * 1024  # a larger page is left alone
@@ -263,6 +277,7 @@ stage_errors_logged_a_second_max = 10
 stage_error_chars_max = 500  # of what a stage's exception says
 # --- seeing it: metrics and the access log ---------------------------------------------------------------------------
 metrics_origins_max = 64  # origins with counters of their own; the others share one more set
+metrics_experiments_max = 64  # experiments whose exposures are counted
 log_line_bytes_max = 4096  # PIPE_BUF on Linux: a write of this much to a pipe is never torn
 log_path_bytes_max = 800  # of a line's path, escapes counted, as in the five below
 log_query_bytes_max = 450  # query

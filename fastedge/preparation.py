@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable
 
+from fastedge._core.exposures import Exposures
 from fastedge._core.keyslot import KeySlot
 from fastedge._core.revocations import Revocations
 from fastedge.assembly import Prepared, not_fetched, prepare
@@ -34,6 +35,7 @@ class Preparation:
         on_done: Callable[["Preparation"], None],
         revocations: Revocations | None = None,
         fetched: Callable[[KeySource], KeySlot] = not_fetched,
+        exposures: Exposures | None = None,
     ) -> None:
         self.generation = generation
         self.prepared: Prepared | None = None
@@ -43,6 +45,7 @@ class Preparation:
         self._on_done = on_done
         self._fetched = fetched
         self._revocations = revocations
+        self._exposures = exposures
         self._is_aborted = False
         self._is_running = True
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
@@ -59,8 +62,13 @@ class Preparation:
 
     def _run(self) -> None:
         try:
-            sources = read_sources(self._descriptor)
-            self.prepared = prepare(sources, self.generation, self._revocations, fetched=self._fetched)
+            self.prepared = prepare(
+                read_sources(self._descriptor),
+                self.generation,
+                self._revocations,
+                exposures=self._exposures,
+                fetched=self._fetched,
+            )
         except ConfigErrors as errors:
             self.problems = errors.problems
         except BaseException as error:  # whatever a policy raises refuses the reload; without a vote it would be done

@@ -19,6 +19,7 @@ import msgspec
 import uvloop
 
 from fastedge import control
+from fastedge._core.exposures import Exposures
 from fastedge._core.metrics import Metrics
 from fastedge._core.purges import Purges
 from fastedge._core.revocations import Revocations
@@ -33,6 +34,7 @@ from fastedge.control import (
     Commit,
     Committed,
     Drain,
+    ExperimentsSet,
     Failed,
     Inspect,
     Inspected,
@@ -47,12 +49,13 @@ from fastedge.control import (
 )
 from fastedge.disk.tier import DiskTier
 from fastedge.errors import ConfigError
-from fastedge.handover import map_purges, map_revocations, read_keys, read_sources
+from fastedge.handover import map_exposures, map_purges, map_revocations, read_keys, read_sources
 from fastedge.inspection import bounded
 from fastedge.keydesk import KeyDesk
 from fastedge.limits import tidy_delay_ms, worker_kill_grace_ms
 from fastedge.preparation import Preparation
 from fastedge.purge_file import PurgeFile
+from fastedge.routing.experiment_settings import read_settings
 from fastedge.server.log_writer import LogWriter
 from fastedge.server.observer import Observer
 from fastedge.server.worker import Worker
@@ -75,18 +78,25 @@ async def _run(start: Start) -> int:
         os.close(start.keys)
         revocations = map_revocations(start.revocations)
         os.close(start.revocations)
-        prepared = prepare(read_sources(start.sources), start.generation, revocations, fetched=desk.slot)
+        exposures = map_exposures(start.exposures)
+        os.close(start.exposures)
+        prepared = prepare(
+            read_sources(start.sources), start.generation, revocations, exposures=exposures, fetched=desk.slot
+        )
         os.close(start.sources)
         size = os.fstat(start.metrics).st_size
         metrics = Metrics(mmap.mmap(start.metrics, size), start.slot)
         os.close(start.metrics)
         target = prepared.config.log.access
         log = None if target == "off" else LogWriter(target, metrics.count)
+        path = prepared.config.experiments.exposures
+        exposure_log = None if path is None else LogWriter(path, metrics.count, key="experiments.exposures")
     except ConfigErrors as errors:
         return _fail(sock, errors.problems)
     except ConfigError as error:
         return _fail(sock, [Problem("", "", str(error))])
-    return await Agent(start, prepared, desk, revocations, metrics, log).serve(sock)
+    exposures.is_written = exposure_log is not None
+    return await Agent(start, prepared, desk, revocations, exposures, metrics, log, exposure_log).serve(sock)
 
 
 def _fail(sock: socket.socket, problems: Iterable[Problem]) -> int:
@@ -103,16 +113,24 @@ class Agent:
         prepared: Prepared,
         desk: KeyDesk,
         revocations: Revocations,
+        exposures: Exposures,
         metrics: Metrics,
         log: LogWriter | None,
+        exposure_log: LogWriter | None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._start = start
         self._desk = desk
         self._metrics = metrics
-        self._log = log
         self._revocations = revocations
-        self._observer = Observer(metrics, worker=start.slot, write=log.put if log else None)
+        self._exposures = exposures
+        self._logs = [one for one in (log, exposure_log) if one is not None]
+        self._observer = Observer(
+            metrics,
+            worker=start.slot,
+            write=log.put if log else None,
+            expose=exposure_log.put if exposure_log else None,
+        )
         self._preparation: Preparation | None = None
         self._inspections: set[asyncio.Task[None]] = set()
         self._ending = asyncio.Event()
@@ -140,8 +158,8 @@ class Agent:
         drained = await self._worker.drain(self._worker.prepared.config.server.drain_timeout_ms / 1000)
         self._channel.close()
         self._observer.flush()
-        if self._log is not None:
-            self._log.close()
+        for log in self._logs:
+            log.close()
         return 0 if drained else 1
 
     def _heard(self, message: ToWorker, descriptor: int | None) -> None:
@@ -157,9 +175,9 @@ class Agent:
             case Drain():
                 self._ending.set()
             case Reopen():
-                if self._log is not None:
-                    self._observer.flush()
-                    self._log.reopen()
+                self._observer.flush()
+                for log in self._logs:
+                    log.reopen()
             case Inspect(number, url, with_disk):
                 task = self._loop.create_task(self._inspect(number, url, with_disk))
                 self._inspections.add(task)
@@ -168,15 +186,29 @@ class Agent:
                 self._desk.fetched(source, jwks)
             case KeysLooked(source, pause_ms):
                 self._desk.looked(source, pause_ms)
+            case ExperimentsSet(settings):
+                self._set_experiments(settings)
 
     async def _inspect(self, number: int, url: str, with_disk: bool) -> None:
         self._channel.send(Inspected(number, *bounded(await self._worker.inspect(url, with_disk=with_disk))))
+
+    def _set_experiments(self, data: bytes) -> None:
+        try:
+            self._worker.prepared.snapshot.experiments.swap(read_settings("[experiments] file", data))
+        except ConfigError as error:
+            logging.getLogger("fastedge").warning("%s: all experiments stay as they were", error)
 
     def _prepare(self, generation: int, metric_origins: tuple[str, ...], descriptor: int) -> None:
         self._abort()
         self._metric_origins = metric_origins
         self._preparation = Preparation(
-            self._loop, generation, descriptor, self._prepared, self._revocations, self._desk.slot
+            self._loop,
+            generation,
+            descriptor,
+            self._prepared,
+            self._revocations,
+            self._desk.slot,
+            self._exposures,
         )
 
     def _prepared(self, preparation: Preparation) -> None:

@@ -8,7 +8,7 @@ import base64
 import hmac
 import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -21,7 +21,11 @@ from fastedge.engine import Engine, Exchange, Site
 from fastedge.geo import compile_table, load
 from fastedge.identity.api_keys import ApiKeys, key_hash
 from fastedge.identity.keys import KeySet
+from fastedge.identity.mac import mac_with
 from fastedge.identity.passwords import Users
+from fastedge.routing import Layer
+from fastedge.routing.experiment_settings import ExperimentSlots, Setting
+from fastedge.routing.overrides import OVERRIDE, make_override
 from fastedge.stages import (
     AllOf,
     AnyOf,
@@ -50,6 +54,7 @@ class Snapshot:
     origins: frozenset[str]
     geo: Any
     credentials: Any
+    experiments: Any = None
     revocations: Any = None
 
 
@@ -64,6 +69,9 @@ def api_keys() -> ApiKeys:
 CHEAP = "$argon2id$v=19$m=8,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$LSf8dWS2rDg/5QPLiItELqsao0qJtl8C2FnmF6Ddpms"
 CREDENTIALS = {"keys": api_keys(), "people": Users.from_lines(f"ann:{CHEAP}\nbob:{CHEAP}".encode())}
 SNAPSHOT = Snapshot({"shop": KeySet.from_secret(SECRET)}, {}, frozenset({"main", "eu", "us"}), TABLE, CREDENTIALS)
+SNAPSHOT = replace(
+    SNAPSHOT, experiments=ExperimentSlots({"killed": Setting("off", None, "b"), "kept": Setting("paused")})
+)
 AUTH = {"keys": "shop", "issuer": "https://id.shop.example", "audience": "shop"}
 
 
@@ -145,6 +153,7 @@ def stage_sets() -> dict[str, list[Any]]:
     by_url = SignedUrl(keys={"k": "shop"}, query=["x"])
     by_header = JwtAuth(**AUTH, forward_claims={"sub": "x-user"})
     by_claim = Experiment("pay", halves, sticky_by="claim:sub")
+    layer = Layer("shop", {"one": (0, 5_000), "two": (5_000, 8_000)}, sticky_by=["cookie:uid", "address"])
     return {
         "Redirects": [Redirects(rows=[("/old", "/new"), ("/a/*", "/b/*")])],
         "Experiment": [Experiment("exp", halves)],
@@ -152,6 +161,35 @@ def stage_sets() -> dict[str, list[Any]]:
         "Experiment by address": [Experiment("exp", halves, sticky_by="address")],
         "Experiment without a field": [Experiment("exp", halves, header=None)],
         "Experiment twice": [Experiment("exp", halves), Experiment("two", {"c": 1, "d": 3}, sticky_by="cookie:uid")],
+        "Experiment in a layer": [
+            Experiment("one", halves, layer=layer, header=None),
+            Experiment("two", halves, layer=layer, default="b"),
+        ],
+        "Experiment by the first that is there": [
+            JwtAuth(**AUTH),
+            Experiment("exp", halves, sticky_by=["claim:sub", "cookie:uid", "address"]),
+        ],
+        "Experiment for some": [
+            Experiment("here", halves, sticky_by="cookie:uid", target={"country": ["union:EU", "US"], "path": "/a/*"}),
+            Experiment("phone", halves, sticky_by="address", target={"device": ["mobile", "bot"]}, header=None),
+            JwtAuth(**AUTH),
+            Experiment("paid", halves, sticky_by="claim:sub", target={"claims": {"plan": "paid"}}, default="a"),
+        ],
+        "Experiment off, paused and on": [
+            Experiment(name, halves, sticky_by="cookie:uid", cookie="edge_exp") for name in ("killed", "kept", "exp")
+        ],
+        "Experiment with overrides": [
+            Experiment("exp", halves, sticky_by="cookie:uid", override_keys="shop", default="b"),
+            Experiment("two", {"c": 1, "d": 3}, sticky_by="address", override_keys="shop", target={"path": "/a/*"}),
+        ],
+        "Experiment with overrides, then CacheRules": [
+            Experiment("exp", halves, sticky_by="cookie:uid", override_keys="shop"),
+            CacheRules(strip_cookies=True, key=["cookie:beta"], sort_query=True),
+        ],
+        "CacheRules, then Experiment with overrides": [
+            CacheRules(ttl_s=60, key=["cookie:uid"], strip_cookies=True),
+            Experiment("exp", halves, override_keys="shop"),
+        ],
         "GeoRoute": [GeoRoute({"union:EU": "eu", "US": "us"})],
         "GeoRoute with a default": [GeoRoute({"DE": "eu"}, default="us")],
         "GeoGate": [GeoGate(deny=["FR"])],
@@ -227,6 +265,10 @@ def test_every_stage_that_ships_is_held_to_it() -> None:
 
 SIGNED = [token(sub=sub, plan=plan) for sub in ("ann", "bob") for plan in ("free", "paid")]
 COOKIES = ["uid=ann", "uid=bob", "uid=", "beta=1", f"edge_exp={'a' * 24}", *(f"uid={one}" for one in SIGNED)]
+OVERRIDES = [
+    make_override(name, variant, int(NOW) + 60, mac_with(SECRET)) for name, variant in (("exp", "a"), ("two", "d"))
+]
+COOKIES += [f"{OVERRIDE}={one}" for one in [*OVERRIDES, "x.y"]]
 
 
 def basic(user: str, password: str = "pw") -> str:
@@ -252,6 +294,8 @@ BEARERS = [token(sub=sub, plan=plan) for sub in NAMES for plan in ("free", "paid
 AUTHORIZATIONS = [None, *(f"Bearer {one}" for one in BEARERS), basic("ann"), basic("bob"), basic("ann", "x")]
 FORGED = list(itertools.product(["X-User", "X-Plan", "X-Country", "X_User", "Origin"], NAMES))
 TARGETS = ["/a/1", "/a/1", "/b", "/old", "/b?q=1", "/b?q=ann", f"/b?x=1&q={SIGNED[0]}", *URLS]
+TARGETS += [f"/a/1?{OVERRIDE}={OVERRIDES[0]}", f"/b?q=1&{OVERRIDE}={OVERRIDES[1]}"]
+DEVICES = [None, "iPhone", "Googlebot"]
 
 
 def up_to_two(choices: list[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
@@ -271,6 +315,7 @@ def users() -> st.SearchStrategy[tuple[Request, str]]:
         up_to_two(FORGED),
         st.booleans(),
         st.sampled_from([f"0.0.{i}.9" for i in range(5)]),
+        st.sampled_from(DEVICES),
     )
 
 
@@ -283,8 +328,15 @@ def user(
     forged: tuple[tuple[str, str], ...],
     preflight: bool,
     client: str,
+    device: str | None = None,
 ) -> tuple[Request, str]:
-    fields = [("Authorization", authorization), ("X-Api-Key", api_key), ("Cookie", "; ".join(cookies)), *forged]
+    fields = [
+        ("User-Agent", device),
+        ("Authorization", authorization),
+        ("X-Api-Key", api_key),
+        ("Cookie", "; ".join(cookies)),
+        *forged,
+    ]
     fields.append(("Access-Control-Request-Method", "PUT" if preflight else None))
     return Request(method, target, [line for line in fields if line[1]], host="shop.example"), client
 

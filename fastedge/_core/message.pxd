@@ -73,6 +73,8 @@ cdef class Context:
     cdef object observer    # explain's: called after each hook; None on the request path
     cdef Reads reads        # what custom hooks read of this request; None: none has run
     cdef list unkeyed       # of (stage, its number, inputs, reads.count), one an edit outside the key; or None
+    cdef int device         # a Device, once somebody has asked (_core/device)
+    cdef list exposures     # of (experiment, variant, hash of the visitor), the first of their window; or None
     cdef unsigned long long conditions_known
     cdef unsigned long long conditions_true
 

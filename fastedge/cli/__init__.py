@@ -14,6 +14,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "explain": ("fastedge.cli.explain:explain", "Show what would be decided about one request, and by whom."),
         "api-key": ("fastedge.cli.api_key:api_key", "Make an API key, list them, take one back."),
         "password": ("fastedge.cli.password:password", "Set a user's password."),
+        "experiment": ("fastedge.cli.experiment:experiment", "Sign an override for a tester; ramp an experiment."),
         "sign": ("fastedge.cli.sign:sign", "Sign a URL for a while."),
         "bench": ("fastedge.cli.bench:bench", "Measure this edge beside others."),
         "version": ("fastedge.cli.version:version", "Print the version."),

@@ -32,6 +32,8 @@ def check(file: str, overrides: tuple[str, ...]) -> None:
     loops = list(_loops(prepared))
     for loop in loops:
         click.echo(loop, err=True)
+    for name in prepared.snapshot.experiments.unknown():
+        click.echo(f"experiments.file: no policy has an experiment {name!r}", err=True)
     for line in _summary(prepared):
         click.echo(line)
     if loops:

@@ -104,6 +104,11 @@ def _references(config: EdgeConfig, sites: Mapping[int, Site]) -> Iterator[Refer
                 yield Reference(key, value, limits.credentials_bytes_max, is_file=field.endswith("_file"))
     if config.revocations.file:
         yield Reference("revocations.file", config.revocations.file, limits.revocations_bytes_max)
+    if config.experiments.file:
+        yield Reference("experiments.file", config.experiments.file, limits.experiment_settings_bytes_max)
+    if config.experiments.exposures_key_env:
+        name = config.experiments.exposures_key_env
+        yield Reference("experiments.exposures_key_env", name, limits.key_bytes_max, is_file=False)
     for name, table in config.tables.items():
         yield Reference(dotted(dotted("tables", name), "file"), table.file, limits.table_bytes_max)
     if config.geo.database:

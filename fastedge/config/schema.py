@@ -286,6 +286,42 @@ class Revocations(Struct, frozen=True, kw_only=True):
     ] = limits.revocations_entries_max
 
 
+class Experiments(Struct, frozen=True, kw_only=True):
+    """What experiments are told while they run, and where it is written down who met which variant."""
+
+    file: Annotated[
+        FilePath | None,
+        Meta(
+            description="Weights, allocations and states by experiment (JSON). Looked at every 2 s; a change is in "
+            "force on all workers without a reload, and a file that cannot be used changes nothing."
+        ),
+    ] = None
+    exposures: Annotated[
+        FilePath | None,
+        Meta(
+            description="Where exposures are appended, a JSON object a line. Left out: they are counted alone.",
+            extra=_RESTART,
+        ),
+    ] = None
+    exposures_key_env: Annotated[
+        VariableName | None,
+        Meta(
+            description="The environment variable that holds the secret by which visitors are hashed there, 32 bytes "
+            "or more. Left out: a new one at each start, so that no two starts can be joined.",
+            extra=_RESTART,
+        ),
+    ] = None
+    exposure_window_s: Annotated[
+        int,
+        Meta(
+            ge=60,
+            le=limits.cache_ttl_s_max,
+            description="For how long a visitor is exposed to one variant once.",
+            extra=_RESTART,
+        ),
+    ] = limits.experiment_exposure_window_s
+
+
 class Table(Struct, frozen=True, kw_only=True):
     """A table that a stage names."""
 
@@ -379,6 +415,7 @@ class EdgeConfig(Struct, frozen=True, kw_only=True):
     keys: Mapping[str, Key] = MappingProxyType({})
     credentials: Mapping[str, Credentials] = MappingProxyType({})
     revocations: Revocations = Revocations()
+    experiments: Experiments = Experiments()
     tables: Mapping[str, Table] = MappingProxyType({})
     cache: Cache = Cache()
     geo: Geo = Geo()
@@ -417,6 +454,7 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         "keys": Section(Key, Shape.NAMED, limits.keys_max),
         "credentials": Section(Credentials, Shape.NAMED, limits.credentials_max),
         "revocations": Section(Revocations),
+        "experiments": Section(Experiments),
         "tables": Section(Table, Shape.NAMED, limits.tables_max),
         "cache": Section(Cache),
         "geo": Section(Geo),

@@ -22,7 +22,7 @@ Maker = Callable[[str, bytes], Any]  # of a name for messages and the bytes; rai
 
 class Makers(Struct, frozen=True):
     """Who makes what: key sets of a shared secret, a PEM file and a JWK Set, the place of a set that is fetched, API
-    keys, users, a redirect table, a geo table, and revocations (at most so many)."""
+    keys, users, a redirect table, a geo table, revocations (at most so many), and the slots of experiments."""
 
     secret: Maker
     public_key: Maker
@@ -34,11 +34,12 @@ class Makers(Struct, frozen=True):
     geo: Maker
     shipped_geo: Callable[[], Any]
     revocations: Callable[[str, bytes, int], Any]
+    experiments: Callable[[str, bytes], Any]
 
 
 class Snapshot(Struct, frozen=True):
     """What a pipeline is bound to: `keys`, `credentials` and `tables` by name, the names of the origins, the geo table,
-    and the revocations: None where nobody can be revoked."""
+    the revocations (None where nobody can be revoked), and the slots of experiments."""
 
     keys: Mapping[str, Any]
     tables: Mapping[str, Any]
@@ -46,6 +47,7 @@ class Snapshot(Struct, frozen=True):
     geo: Any
     credentials: Mapping[str, Any] = MappingProxyType({})
     revocations: Any = None
+    experiments: Any = None
 
     def __repr__(self) -> str:
         return f"<Snapshot: {len(self.keys)} keys, {len(self.tables)} tables, {len(self.origins)} origins>"
@@ -63,9 +65,18 @@ def make_snapshot(config: EdgeConfig, sources: Sources, makers: Makers, revocati
     geo = _made(problems, sources, _geo(config, sources, makers))
     if revocations is None:
         revocations = _made(problems, sources, _revocations(config, sources, makers)).get("revocations")
+    experiments = _made(problems, sources, _experiments(config, sources, makers))
     if problems:
         raise ConfigErrors(problems)
-    return Snapshot(keys, tables, frozenset(config.origins), geo["geo"], credentials, revocations)
+    return Snapshot(
+        keys,
+        tables,
+        frozenset(config.origins),
+        geo["geo"],
+        credentials,
+        revocations,
+        experiments["experiments"],
+    )
 
 
 _Job = tuple[str, str, Callable[[], Any]]  # the name in the snapshot, the key of edge.toml, how it is made
@@ -134,6 +145,12 @@ def _revocations(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterat
     if file is not None:
         name, data = sources.shown(file), sources.files[file]
         yield "revocations", "revocations.file", lambda: makers.revocations(name, data, entries_max)
+
+
+def _experiments(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:
+    file = config.experiments.file
+    name, data = (sources.shown(file), sources.files[file]) if file is not None else ("", b"{}")
+    yield "experiments", "experiments.file", _job(makers.experiments, name, data)
 
 
 def _job(maker: Maker, name: str, data: bytes) -> Callable[[], Any]:

@@ -1,26 +1,27 @@
-"""Weights of an experiment into shares of 10,000 buckets, and the variant of a key as the edge works it out.
+"""The variant of a key, as the edge works it out and as an origin can.
 
 Never random: the same salt, key and weights give the same variant in every process, at every PoP and at an origin.
 """
 
 import ipaddress
-import math
 from collections.abc import Mapping
-from fractions import Fraction
-from itertools import accumulate
+from itertools import pairwise
+from types import MappingProxyType
 
-from fastedge._core.bucket import Buckets
+from fastedge._core.bucket import Buckets, LayerRange
 from fastedge.errors import ConfigError
-from fastedge.limits import experiment_buckets, experiment_name_bytes_max, experiment_variants_max
+from fastedge.limits import experiment_buckets, experiment_layer_ranges_max, experiment_name_bytes_max
+from fastedge.routing.allocation import Allocation, allocation_of
 
 
-def assign(salt: str, key: str | bytes, weights: Mapping[str, float]) -> str:
+def assign(salt: str, key: str | bytes, weights: Mapping[str, float] | Allocation) -> str:
     """The variant that `Experiment(name, weights=weights, salt=salt)` gives the visitor with this key.
 
     `salt` is the experiment's name unless it has a salt of its own. A key is the cookie's value, the claim, or
-    `address_key(address)`; a text counts as its UTF-8 bytes.
+    `address_key(address)`; a text counts as its UTF-8 bytes. An experiment in a layer is for those alone whom
+    `Layer.experiment_of` says it is for.
     """
-    return buckets_of(salt, weights).variant_of(key.encode() if isinstance(key, str) else key)
+    return buckets_of(salt, weights).variant_of(_bytes(key))
 
 
 def address_key(address: str) -> bytes:
@@ -30,35 +31,81 @@ def address_key(address: str) -> bytes:
     return mapped.packed if mapped else parsed.packed[:8]
 
 
-def buckets_of(salt: str, weights: Mapping[str, float]) -> Buckets:
-    """The buckets of an experiment. ConfigError for a salt or weights that cannot be used."""
-    if not isinstance(salt, str) or not 0 < len(salt.encode()) <= experiment_name_bytes_max or not salt.isprintable():
-        raise ConfigError(f"salt: expected 1 to {experiment_name_bytes_max} printable characters, found {salt!r:.80}")
-    shares = shares_of(weights)
-    return Buckets(salt, tuple(weights), list(accumulate(shares.values())))
+class Layer:
+    """Experiments of which a visitor is in one at most: each has a range of the layer's own 10,000 buckets.
 
-
-def shares_of(weights: Mapping[str, float]) -> dict[str, int]:
-    """How many of the 10,000 buckets each variant has. They add up exactly; variants stand in the given order.
-
-    What is rounded (half up) is the running sum, so no share is off by a whole bucket and none depends on the order in
-    which rests are handed out.
+    `ranges`: experiment → (the first bucket, the first that is no longer in it). ConfigError for overlaps.
+    Experiments in a layer know their visitors by the same things, which the layer says (`sticky_by`, `cookie`): two
+    keys of one visitor would be in two of them.
     """
-    if not isinstance(weights, Mapping) or not 0 < len(weights) <= experiment_variants_max:
-        raise ConfigError(f"weights: expected 1 to {experiment_variants_max} variants with a weight each")
-    exact = [_weight(variant, weight) for variant, weight in weights.items()]
-    total = sum(exact)
-    if not total:
-        raise ConfigError("weights: all are 0")
-    edges = [math.floor(running * experiment_buckets / total + Fraction(1, 2)) for running in accumulate(exact)]
-    shares = [edge - before for before, edge in zip([0, *edges], edges, strict=False)]
-    for variant, weight, share in zip(weights, exact, shares, strict=True):
-        if weight and not share:
-            raise ConfigError(f"weights: {variant!r} has less than one of {experiment_buckets} buckets")
-    return dict(zip(weights, shares, strict=True))
+
+    __slots__ = ("_ranges", "cookie", "name", "sticky_by")
+
+    def __init__(
+        self,
+        name: str,
+        ranges: Mapping[str, tuple[int, int]],
+        *,
+        sticky_by: str | list[str] | tuple[str, ...] = "cookie",
+        cookie: str | None = None,
+    ) -> None:
+        self.name = _checked_salt(name, "Layer: name")
+        self.sticky_by = sticky_by
+        self.cookie = f"edge_{name}" if cookie is None else cookie
+        if not isinstance(ranges, Mapping) or not 0 < len(ranges) <= experiment_layer_ranges_max:
+            raise ConfigError(
+                f"Layer {name!r}: expected 1 to {experiment_layer_ranges_max} experiments with a range each"
+            )
+        self._ranges = MappingProxyType(
+            {one: LayerRange(f"layer:{name}", *_range(name, one, ranges[one])) for one in ranges}
+        )
+        self._check_disjoint()
+
+    def range_of(self, experiment: str) -> LayerRange | None:
+        """What the experiment has of the layer's buckets; None where it is not in the layer."""
+        return self._ranges.get(experiment)
+
+    def experiment_of(self, key: str | bytes) -> str | None:
+        """The one experiment that the visitor with this key may be in; None: none."""
+        return next((name for name, one in self._ranges.items() if one.has(_bytes(key))), None)
+
+    def _check_disjoint(self) -> None:
+        rows = sorted((one.first, one.end, name) for name, one in self._ranges.items())
+        for (_, end, name), (first, _, other) in pairwise(rows):
+            if first < end:
+                raise ConfigError(f"Layer {self.name!r}: {name!r} and {other!r} both have bucket {first}")
 
 
-def _weight(variant: str, weight: float) -> Fraction:
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight) or weight < 0:
-        raise ConfigError(f"weights: {variant!r} has {weight!r:.80}; expected a number, 0 or more")
-    return Fraction(weight)
+def buckets_of(
+    salt: str, weights: Mapping[str, float] | Allocation, variants: tuple[str, ...] | None = None
+) -> Buckets:
+    """The buckets of an experiment. ConfigError for a salt or weights that cannot be used.
+
+    `variants` are those that it may have, in their order; left out: those that it has.
+    """
+    _checked_salt(salt, "salt")
+    allocation = weights if isinstance(weights, Allocation) else allocation_of(weights)
+    known = allocation.variants if variants is None else variants
+    for variant in allocation.variants:
+        if variant not in known:
+            raise ConfigError(f"{variant!r} is no variant of it; there are {', '.join(known)}")
+    return Buckets(salt, known, [(known.index(variant), first, end) for variant, first, end in allocation.ranges])
+
+
+def _checked_salt(salt: str, what: str) -> str:
+    if not isinstance(salt, str) or not 0 < len(salt.encode()) <= experiment_name_bytes_max or not salt.isprintable():
+        raise ConfigError(f"{what}: expected 1 to {experiment_name_bytes_max} printable characters, found {salt!r:.80}")
+    return salt
+
+
+def _range(layer: str, experiment: str, found: object) -> tuple[int, int]:
+    match found:
+        case (int(first), int(end)) if 0 <= first < end <= experiment_buckets:
+            return first, end
+    raise ConfigError(
+        f"Layer {layer!r}: {experiment!r} has {found!r:.80}; expected (first, end), 0 to {experiment_buckets}"
+    )
+
+
+def _bytes(key: str | bytes) -> bytes:
+    return key.encode() if isinstance(key, str) else key

@@ -26,16 +26,17 @@ class LogWriter:
     """Writes to "stdout" or appends to a path; made by the worker, after it was forked.
 
     `count` gets ("log_lines_dropped", n) for lines that had no room, and ("log_write_errors", 1) for each attempt that
-    failed; a failed write is repeated until it works. Raises ConfigError for a path that cannot be opened.
+    failed; a failed write is repeated until it works. Raises ConfigError, which names `key`, for a path that cannot be
+    opened.
     """
 
-    def __init__(self, target: str, count: Callable[[str, int], None]) -> None:
+    def __init__(self, target: str, count: Callable[[str, int], None], *, key: str = "log.access") -> None:
         self._path = None if target == "stdout" else target
         try:
             self._fd = _STDOUT if self._path is None else _open(self._path)
             self._write_max = _write_bytes_max(self._fd)
         except OSError as error:
-            raise ConfigError(f"log.access: {target} cannot be written: {error.strerror}") from None
+            raise ConfigError(f"{key}: {target} cannot be written: {error.strerror}") from None
         self._count = count
         self._queue: SimpleQueue[bytes | None] = SimpleQueue()
         # two sums with one writer each, so that neither thread ever waits for the other

@@ -15,6 +15,7 @@ cdef class Observer:
     cdef readonly Metrics metrics
     cdef LogBuffer log
     cdef object write
+    cdef object expose          # takes lines of exposures; None: nobody does
     cdef long long dropped      # lines that the log had no room for, as far as they are counted
 
     cdef int replied(self, Exchange exchange, Fetch fetch, str error, const Traffic* traffic) except -1

@@ -7,6 +7,12 @@ from fastedge._core.metrics import Metrics
 class Observer:
     metrics: Metrics
     def __init__(
-        self, metrics: Metrics, /, *, worker: int = 0, write: Callable[[bytes], None] | None = None
+        self,
+        metrics: Metrics,
+        /,
+        *,
+        worker: int = 0,
+        write: Callable[[bytes], None] | None = None,
+        expose: Callable[[bytes], None] | None = None,
     ) -> None: ...
     def flush(self) -> None: ...

@@ -3,6 +3,10 @@
 cimport cython
 from libc.stdint cimport uint64_t
 
+from datetime import UTC, datetime
+
+from orjson import OPT_APPEND_NEWLINE, dumps
+
 from fastedge._core.accesslog cimport LogBuffer, Measured
 from fastedge._core.metrics cimport (
     CACHE_BYPASS, CACHE_COLLAPSED, CACHE_DYNAMIC, CACHE_EXPIRED, CACHE_HIT, CACHE_MISS, CACHE_REVALIDATED, CACHE_STALE,
@@ -11,6 +15,7 @@ from fastedge._core.metrics cimport (
     ORIGIN_FAILED_PROTOCOL, ORIGIN_FAILED_QUEUE_FULL, ORIGIN_FAILED_RESET, ORIGIN_FAILED_TIMEOUT, ORIGIN_FIRST_BYTE,
     ORIGIN_REQUESTS, ORIGIN_RETRIES, PURGES_INVALIDATION, STAGE_FAILURES, Metrics, origin_cell,
 )
+from fastedge._core.message cimport Context
 from fastedge.clock cimport monotonic_us
 from fastedge.engine cimport Exchange
 from fastedge.limits import log_batch_bytes
@@ -44,9 +49,11 @@ cdef dict _OUTCOMES = {
 
 @cython.final
 cdef class Observer:
-    """`metrics` is this worker's slot; `write` takes batches of log lines, None switches the access log off."""
+    """`metrics` is this worker's slot; `write` takes batches of log lines, None switches the access log off; `expose`
+    takes lines of exposures."""
 
-    def __init__(self, Metrics metrics, *, int worker=0, write=None):
+    def __init__(self, Metrics metrics, *, int worker=0, write=None, expose=None):
+        self.expose = expose
         self.metrics = metrics
         self.write = write
         self.log = None if write is None else LogBuffer(worker)
@@ -79,6 +86,8 @@ cdef class Observer:
             self.fetched(fetch, error)
         if exchange.failure is not None:
             self.metrics.add(STAGE_FAILURES, 1)
+        if self.expose is not None and exchange.ctx.exposures is not None:
+            self.expose(exposure_lines(exchange.ctx.exposures, exchange.ctx, exchange.site.name))
         if self.log is not None:
             detail = None if exchange.failure is None else str(exchange.failure)
             self.log.line(exchange.request, exchange.ctx, exchange.site.name, error, detail, &measured)
@@ -136,3 +145,16 @@ cdef class Observer:
     cdef int turned_away(self) except -1:
         self.metrics.add(CONNECTIONS_REFUSED, 1)
         return 0
+
+
+cdef bytes exposure_lines(list exposures, Context ctx, str site):
+    """One JSON object a line; the visitor is a hash already."""
+    cdef str country = ctx.geo.country if ctx.geo_table is not None else ""
+    moment = datetime.fromtimestamp(ctx.now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return b"".join([
+        dumps({
+            "ts": moment, "experiment": experiment, "variant": variant, "visitor": visitor, "country": country or None,
+            "site": site or None,
+        }, option=OPT_APPEND_NEWLINE)
+        for experiment, variant, visitor in exposures
+    ])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fastedge._core.metrics import (
     BOUNDS_LOG2_US,
@@ -20,8 +20,21 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+EXPERIMENT_GAUGES = (
+    ("fastedge_experiment_exposures", "Visitors who have met a variant of the experiment in this window.", "exposures"),
+    ("fastedge_experiment_srm", "1 if the variants' visitors are not split as the weights say (p < 0.001).", "is_off"),
+)
 
-def render(buffer: "Buffer", origins: Sequence[str]) -> bytes:
+
+class Experiment(NamedTuple):
+    """What /metrics says of one."""
+
+    name: str
+    exposures: int  # in this window
+    is_off: bool  # the split is no accident
+
+
+def render(buffer: "Buffer", origins: Sequence[str], experiments: Sequence[Experiment] = ()) -> bytes:
     """All workers' counters, summed. `origins` are the names by the index that their counters were given."""
     cells = read_all(buffer)
     lines: list[str] = []
@@ -34,6 +47,9 @@ def render(buffer: "Buffer", origins: Sequence[str]) -> bytes:
                 lines += _histogram(metric, labels, cells[first : first + _BUCKET_COUNT + 1])
             else:
                 lines.append(f"{metric}{{{labels}}} {cells[first]}" if labels else f"{metric} {cells[first]}")
+    for metric, help, field in EXPERIMENT_GAUGES if experiments else ():
+        lines += [f"# HELP {metric} {help}", f"# TYPE {metric} gauge"]
+        lines += [f"{metric}{{{_labels({'experiment': one.name})}}} {int(getattr(one, field))}" for one in experiments]
     return ("\n".join(lines) + "\n").encode()
 
 

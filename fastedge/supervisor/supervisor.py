@@ -24,6 +24,7 @@ from fastedge.control import (
     Commit,
     Committed,
     Drain,
+    ExperimentsSet,
     Failed,
     FromWorker,
     Inspect,
@@ -47,6 +48,7 @@ from fastedge.limits import (
 from fastedge.purge_file import PurgeFile, open_purges
 from fastedge.revocation_list import for_workers
 from fastedge.server.prometheus import render
+from fastedge.supervisor.experiments import Experiments
 from fastedge.supervisor.fetching import fetch_keys
 from fastedge.supervisor.listeners import Listeners
 from fastedge.supervisor.providers import Providers
@@ -73,6 +75,9 @@ class Supervisor:
         self.config = config
         self.revoker = Revoker(config, sources, say)
         self.sealed = SealedSources(for_workers(config, sources), 1)
+        self.experiments = Experiments(
+            config, sources, tell=lambda settings: self.tell(self._workers, ExperimentsSet(settings)), say=say
+        )
         self.table = WorkerTable(count)
         self.metrics = SharedMetrics(count)
         self._own_metrics = Metrics(self.metrics.buffer, count)
@@ -119,6 +124,7 @@ class Supervisor:
             self.metrics.close()
             self.purges.close()
             self.revoker.close()
+            self.experiments.close()
             if self.purge_file is not None:
                 self.purge_file.close()
             if self.disk is not None:
@@ -158,7 +164,7 @@ class Supervisor:
             figures.update(self.disk.figures())
         for name, value in figures.items():
             self._own_metrics.set(name, value)
-        return render(self.metrics.buffer, self.metric_origins)
+        return render(self.metrics.buffer, self.metric_origins, self.experiments.figures())
 
     def status(self) -> dict[str, Any]:
         """What /v1/status shows."""
@@ -209,6 +215,7 @@ class Supervisor:
         before, self.sealed, self.config, self.vote = self.sealed, sealed, config, None
         before.close()
         self.providers.adopt()
+        self.experiments.adopt()
         # A worker that has ended since it voted is not told, nor is another one in its slot.
         voters = [slot for slot, worker in self._voters.items() if self._workers.get(slot) is worker]
         self.uncommitted = set(voters)
@@ -242,6 +249,7 @@ class Supervisor:
         self._ticked_ms = now_ms
         self._act()
         self.providers.tick()
+        self.experiments.tick(now_ms, self.config, self.sealed.sources)
         self.on_tick(now_ms * 1000)
 
     def _act(self) -> None:
@@ -267,6 +275,7 @@ class Supervisor:
             metrics=self.metrics.descriptor,
             purges=self.purges.descriptor,
             revocations=self.revoker.descriptor,
+            exposures=self.experiments.descriptor,
             disk=self.disk.descriptor if self.disk else None,
             purge_file=self.purge_file.descriptor if self.purge_file else None,
             listeners=self.listeners.descriptors(slot),
@@ -282,6 +291,8 @@ class Supervisor:
         finally:
             os.close(keys)
         self._workers[slot] = worker
+        if self.experiments.told is not None:
+            self.tell([slot], ExperimentsSet(self.experiments.told))
         self.table.spawned(slot, worker.pid, sealed.generation, _now_ms())
 
     def _heard(self, slot: int, message: FromWorker) -> None:

@@ -84,6 +84,14 @@ def test_check_finds_loops_of_redirects(site: Path) -> None:
     assert result.stderr.splitlines()[-1].endswith("edge.toml: 1 redirect loop")
 
 
+def test_check_names_settings_that_no_experiment_has(site: Path) -> None:
+    (site / "edge.toml").write_text(CONFIG + '[experiments]\nfile = "experiments.json"\n')
+    (site / "experiments.json").write_text('{"chekcout": {"state": "off"}}')
+    result = CliRunner().invoke(main, ["check", str(site / "edge.toml")])
+    assert result.exit_code == 0
+    assert "experiments.file: no policy has an experiment 'chekcout'" in result.stderr
+
+
 def test_check_of_a_file_that_is_not_there(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["check", str(tmp_path / "edge.toml")])
     assert result.exit_code == 2

@@ -33,6 +33,11 @@ from fastedge.config import needs_restart
         ),
         (
             "",
+            "[experiments]\nexposures = 'e'",
+            ["experiments.exposures: none runs, /etc/edge/e is asked"],
+        ),
+        (
+            "",
             "[revocations]\njournal = 'j'\nentries_max = 5",
             [
                 "revocations.journal: none runs, /etc/edge/j is asked",

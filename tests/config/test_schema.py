@@ -3,7 +3,7 @@
 from msgspec.structs import fields
 
 from fastedge import limits
-from fastedge.config.schema import SECTIONS, EdgeConfig, Key, Origin, Revocations, Server, Shape
+from fastedge.config.schema import SECTIONS, EdgeConfig, Experiments, Key, Origin, Revocations, Server, Shape
 from fastedge.config.sections import FIELDS
 from fastedge.config.values import KINDS, Listener, Network, OriginServer
 
@@ -63,6 +63,12 @@ file = "revoked.jsonl"
 journal = "run/journal"
 entries_max = 1000
 
+[experiments]
+file = "experiments.json"
+exposures = "exposures.jsonl"
+exposures_key_env = "EXPOSURES"
+exposure_window_s = 3600
+
 [tables.moved]
 file = "/srv/moved.csv"
 
@@ -91,10 +97,19 @@ origin = "main"
 hosts = ["[::1]"]
 """
 FILES = dict.fromkeys(
-    ("policies/shop.py", "policies/other.py", "partners.json", "ca.pem", "country.mmdb", "moved.csv", "revoked.jsonl"),
+    (
+        "policies/shop.py",
+        "policies/other.py",
+        "partners.json",
+        "ca.pem",
+        "country.mmdb",
+        "moved.csv",
+        "revoked.jsonl",
+        "experiments.json",
+    ),
     b"x",
 )
-ENVIRONMENT = {"SHOP_KEY": "k" * 32, "FASTEDGE_ADMIN_TOKEN": "t" * 32}
+ENVIRONMENT = {"SHOP_KEY": "k" * 32, "FASTEDGE_ADMIN_TOKEN": "t" * 32, "EXPOSURES": "e" * 32}
 
 
 def test_whole_file_every_key_is_read(sources, tmp_path):
@@ -152,6 +167,12 @@ def test_whole_file_every_key_is_read(sources, tmp_path):
         tls_ca_file=f"{tmp_path}/ca.pem",
     )
     assert config.keys["local"] == Key(openid_issuer="http://[::1]:9000/realm", plain_http=True)
+    assert config.experiments == Experiments(
+        file=f"{tmp_path}/experiments.json",
+        exposures=f"{tmp_path}/exposures.jsonl",
+        exposures_key_env="EXPOSURES",
+        exposure_window_s=3600,
+    )
     assert config.revocations == Revocations(
         file=f"{tmp_path}/revoked.jsonl", journal=f"{tmp_path}/run/journal", entries_max=1000
     )

@@ -28,6 +28,7 @@ MAKERS = Makers(
     geo=maker("geo"),
     shipped_geo=lambda: "shipped",
     revocations=lambda name, data, entries_max: (*maker("revocations")(name, data), entries_max),
+    experiments=maker("experiments"),
 )
 
 TEXT = """

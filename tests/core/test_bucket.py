@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from fastedge._core.bucket import Buckets
-from fastedge.routing import address_key, assign
+from fastedge._core.bucket import Buckets, LayerRange
+from fastedge.routing import Layer, address_key, assign
 from fastedge.routing.experiments import buckets_of
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "stages" / "experiment.md"
@@ -68,9 +68,36 @@ def test_growing_the_first_share_moves_nobody_out_of_it():
     assert 400 < moved < 600
 
 
-def test_buckets_refuse_edges_that_do_not_end_at_the_last_bucket():
+@pytest.mark.parametrize(
+    "ranges", [[(0, 0, 9_999)], [(0, 1, 10_000)], [(0, 0, 6_000), (0, 5_999, 10_000)], [(1, 0, 10_000)], [(0, 5, 5)]]
+)
+def test_buckets_refuse_ranges_that_are_no_partition(ranges):
     with pytest.raises(AssertionError):
-        Buckets("s", ("a",), [9_999])
+        Buckets("s", ("a",), ranges)
+
+
+def test_ranges_of_a_variant_may_lie_apart():
+    buckets = Buckets("s", ("a", "b"), [(0, 0, 10), (1, 10, 9_990), (0, 9_990, 10_000)])
+    variants = {buckets.bucket_of(key): buckets.variant_of(key) for key in (b"%d" % i for i in range(100_000))}
+    assert {variant for bucket, variant in variants.items() if 10 <= bucket < 9_990} == {"b"}
+    assert {variant for bucket, variant in variants.items() if not 10 <= bucket < 9_990} == {"a"}
+
+
+def test_range_of_a_layer_has_its_buckets_alone():
+    part = LayerRange("layer:l", 100, 200)
+    for key in (b"%d" % i for i in range(2_000)):
+        assert part.bucket_of(key) == xxhash.xxh3_64_intdigest(b"layer:l\0" + key) % 10_000
+        assert part.has(key) == (100 <= part.bucket_of(key) < 200)
+
+
+def test_documented_vectors_of_a_layer_hold():
+    text = DOCUMENT.read_text().partition("| layer | key |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \| (\d+) \| (.*) \|$", text, re.MULTILINE)
+    assert len(rows) == 4
+    for layer, key, bucket, experiment in rows:
+        assert LayerRange(f"layer:{layer}", 0, 10_000).bucket_of(key.encode()) == int(bucket)
+        found = Layer(layer, {"hero": (0, 2_000), "price": (2_000, 5_000)}).experiment_of(key)
+        assert experiment == ("none" if found is None else f"`{found}`")
 
 
 def test_documented_example_of_assign_holds():

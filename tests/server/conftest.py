@@ -14,7 +14,7 @@ def run_edge(tmp_path: Path) -> Iterator[Callable[..., Edge]]:
 
     def run(**options: Any) -> Edge:
         directory = tmp_path / str(len(edges))
-        directory.mkdir()
+        directory.mkdir(exist_ok=True)  # a test may have put files there
         edge = Edge.__new__(Edge)
         edges.append(edge)
         edge.__init__(directory, **options)  # type: ignore[misc]

@@ -9,6 +9,7 @@ import pytest
 from fastedge import limits
 from fastedge._core.accesslog import FIELDS
 from fastedge._core.metrics import BOUNDS_LOG2_US, TABLE
+from fastedge.server.prometheus import EXPERIMENT_GAUGES
 
 DOCS = Path(__file__).parents[2] / "docs" / "observability.md"
 
@@ -21,6 +22,8 @@ def metric_rows():
         for name in family[0].labels:
             labels.append(f"`{name}`: " + " ".join(f"`{row.labels[name]}`" for row in family))
         yield f"| `{metric}` | {family[0].kind} | {'; '.join(labels) or 'none'} | {family[0].help} |"
+    for metric, help, _ in EXPERIMENT_GAUGES:
+        yield f"| `{metric}` | gauge | `experiment` | {help} |"
 
 
 def test_table_of_metrics_is_that_of_the_code():
