@@ -1,7 +1,5 @@
+from fastedge._core.geotable cimport CODES
 from fastedge._core.pipeline cimport NativeStage
-
-cdef enum:
-    CODES = 677     # unknown, and every pair of letters: what geotable.code_of gives
 
 
 cdef class RouteByCountry(NativeStage):
