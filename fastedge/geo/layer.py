@@ -1,4 +1,4 @@
-"""What is known of all addresses, from one source or from several: laid over one another, then compiled into one table."""
+"""What is known of all addresses, from one source or several: laid over one another, then compiled into one table."""
 
 import struct
 from collections.abc import Callable, Iterable

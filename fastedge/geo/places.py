@@ -1,4 +1,4 @@
-"""What a database says of an address, as this edge takes it: one table says where each maker of MMDBs keeps each fact."""
+"""What a database says of an address, as this edge takes it. One table says where each maker keeps each fact."""
 
 import re
 from collections.abc import Callable

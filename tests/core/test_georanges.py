@@ -1,5 +1,7 @@
 """Ranges: joined ones answer for every address as the two do."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,7 +35,7 @@ def test_joined_ranges_answer_as_both_do(one: dict[int, int], other: dict[int, i
 @given(ROWS)
 def test_neighbours_of_one_owner_are_one_range(rows: dict[int, int]) -> None:
     owners = [owner for _, owner in ranges(rows)]
-    assert all(one != other for one, other in zip(owners, owners[1:], strict=False))
+    assert all(one != other for one, other in pairwise(owners))
     merged = ranges(rows).renumbered([0, 1, 1, 1, 0])
     assert {owner for _, owner in merged} <= {0, 1}
     assert merged.count <= ranges(rows).count

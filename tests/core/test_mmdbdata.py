@@ -118,12 +118,10 @@ def test_loop_of_pointers_ends() -> None:
 
 
 def test_steps_are_bounded() -> None:
-    data, start = b"\x41a", 0
-    for _ in range(10):  # each level has 28 times what the one below has
-        level, start = b"\x1c\x04" + pointer(start) * 28, len(data)
-        data += level
+    size = 58
+    data = b"".join(b"\x1c\x04" + pointer(size * (level + 1)) * 28 for level in range(10))  # each level 28 of the next
     with pytest.raises(ConfigError, match="more than a database can have"):
-        decode(data, start, len(data))
+        decode(data + b"\x41a", 0, len(data) + 2)
 
 
 @given(st.binary(max_size=60), st.integers(0, 59))
