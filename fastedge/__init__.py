@@ -5,6 +5,7 @@ from fastedge._core.fields import Fields
 from fastedge._core.message import Context, Plan, Request, Response
 from fastedge._core.pipeline import CONTINUE, Pipeline, When
 from fastedge.errors import ConfigError, FastEdgeError, StageError
+from fastedge.identity.signed_url import sign_url
 
 __all__ = [
     "CONTINUE",
@@ -19,4 +20,5 @@ __all__ = [
     "Response",
     "StageError",
     "When",
+    "sign_url",
 ]

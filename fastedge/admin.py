@@ -38,10 +38,12 @@ class Controls(Protocol):
     def metrics(self) -> bytes: ...
     def status(self) -> Mapping[str, Any]: ...
     async def reload(self) -> tuple[int, Mapping[str, Any]]:
-        """The status of the answer, and what it says in JSON; so the two below."""
+        """The status of the answer, and what it says in JSON; so those below."""
         ...
 
     async def purge(self, body: bytes) -> tuple[int, Mapping[str, Any]]: ...
+    async def revoke(self, body: bytes) -> tuple[int, Mapping[str, Any]]: ...
+    async def revocations(self) -> tuple[int, Mapping[str, Any]]: ...
     async def inspect(self, url: str) -> tuple[int, Mapping[str, Any]]: ...
 
 
@@ -50,21 +52,29 @@ class AdminStage:
 
     def __init__(self, controls: Controls) -> None:
         self._controls = controls
-        self._routes: Mapping[str, tuple[str, Callable[[Request], Answer]]] = {
-            "/healthz": ("GET", lambda request: _health("alive", controls.is_alive)),
-            "/readyz": ("GET", lambda request: _health("ready", controls.is_ready)),
-            "/metrics": ("GET", lambda request: Response(200, [("Content-Type", CONTENT_TYPE)], controls.metrics())),
-            "/v1/status": ("GET", lambda request: Response.json(controls.status())),
-            "/v1/reload": ("POST", self._guarded(lambda request: controls.reload())),
-            "/v1/purge": ("POST", self._guarded(lambda request: controls.purge(request.content or b""))),
-            "/v1/cache": ("GET", self._guarded(lambda request: controls.inspect(request.query_value("url") or ""))),
+        self._routes: Mapping[str, Mapping[str, Callable[[Request], Answer]]] = {
+            "/healthz": {"GET": lambda request: _health("alive", controls.is_alive)},
+            "/readyz": {"GET": lambda request: _health("ready", controls.is_ready)},
+            "/metrics": {"GET": lambda request: Response(200, [("Content-Type", CONTENT_TYPE)], controls.metrics())},
+            "/v1/status": {"GET": lambda request: Response.json(controls.status())},
+            "/v1/reload": {"POST": self._guarded(lambda request: controls.reload())},
+            "/v1/purge": {"POST": self._guarded(lambda request: controls.purge(request.content or b""))},
+            "/v1/revocations": {
+                "POST": self._guarded(lambda request: controls.revoke(request.content or b"")),
+                "GET": self._guarded(lambda request: controls.revocations()),
+            },
+            "/v1/cache": {"GET": self._guarded(lambda request: controls.inspect(request.query_value("url") or ""))},
         }
 
     def on_request(self, request: Request, ctx: Context) -> Answer:
-        method, answer = self._routes.get(request.path, ("", _not_found))
-        if request.method == method or (method == "GET" and request.method == "HEAD") or not method:
-            return answer(request)
-        return Response(405, [("Allow", "GET, HEAD" if method == "GET" else method)], "405 Method Not Allowed\n")
+        methods = self._routes.get(request.path)
+        if methods is None:
+            return _not_found(request)
+        answer = methods.get("GET" if request.method == "HEAD" else request.method)
+        if answer is None:
+            allowed = ", ".join("GET, HEAD" if method == "GET" else method for method in methods)
+            return Response(405, [("Allow", allowed)], "405 Method Not Allowed\n")
+        return answer(request)
 
     def on_response(self, request: Request, response: Response, ctx: Context) -> None:
         response.headers.set("Cache-Control", "no-store")

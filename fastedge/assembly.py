@@ -3,12 +3,17 @@
 Executes policies, so it is called in workers and tools, never in the supervisor. Opens nothing: `Sources` has it all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from fastedge._core.keyslot import KeySlot
 from fastedge._core.pipeline import BoundPipeline
 from fastedge._core.proxies import TrustedProxies
+from fastedge._core.revocations import Revocations
+from fastedge.clock import now
+from fastedge.config.keysources import KeySource
 from fastedge.config.load import load
 from fastedge.config.policy import Policies, bind_policies
 from fastedge.config.schema import EdgeConfig
@@ -17,16 +22,29 @@ from fastedge.config.sources import Sources
 from fastedge.engine import Engine, Site
 from fastedge.geo.data import shipped_table
 from fastedge.geo.table import load as load_geo
+from fastedge.identity.api_keys import ApiKeys
 from fastedge.identity.keys import KeySet
+from fastedge.identity.passwords import Users
+from fastedge.revocation_list import private_list
 from fastedge.routing.redirects import load_table
+
+
+def not_fetched(source: KeySource) -> KeySlot:
+    """For tools, which open no socket: fetched keys are not known, and nobody can be asked for them."""
+    return KeySlot(renew=lambda: None)
+
 
 MAKERS = Makers(
     secret=lambda name, data: KeySet.from_secret(data, name=name),
     public_key=lambda name, data: KeySet.from_pem(data, name=name),
     jwks=lambda name, data: KeySet.from_jwks(data, name=name),
+    api_keys=lambda name, data: ApiKeys.from_json(data, name=name),
+    users=lambda name, data: Users.from_lines(data, name=name),
+    fetched=not_fetched,
     table=load_table,
     geo=lambda name, data: load_geo(data),
     shipped_geo=shipped_table,
+    revocations=lambda name, data, entries_max: private_list(name, data, entries_max, now()),
 )
 
 
@@ -55,10 +73,20 @@ class Prepared(Struct, frozen=True):
         return list({id(site.pipeline): site.pipeline for site in self.engine.sites()}.values())
 
 
-def prepare(sources: Sources, generation: int) -> Prepared:
-    """Everything that one configuration needs to serve. Raises ConfigErrors with all that is wrong."""
+def prepare(
+    sources: Sources,
+    generation: int,
+    revocations: Revocations | None = None,
+    *,
+    fetched: Callable[[KeySource], KeySlot] = not_fetched,
+) -> Prepared:
+    """Everything that one configuration needs to serve. Raises ConfigErrors with all that is wrong.
+
+    `revocations` is the host's table, which its supervisor fills; without one a table is made of the file alone.
+    `fetched` gives the places of keys that are fetched.
+    """
     config = load(sources)
-    snapshot = make_snapshot(config, sources, MAKERS)
+    snapshot = make_snapshot(config, sources, replace(MAKERS, fetched=fetched), revocations)
     policies = bind_policies(config, sources, snapshot, generation)
     engine = Engine(
         _sites(config, policies),

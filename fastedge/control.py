@@ -30,6 +30,8 @@ class Start(Struct, frozen=True):
     sources: int
     metrics: int
     purges: int
+    keys: int  # what was fetched of the keys that are
+    revocations: int
     disk: int | None  # the shared index of the disk tier
     purge_file: int | None  # None: there is no disk tier, or no file could be made
     listeners: tuple[int, ...]
@@ -106,8 +108,28 @@ class Inspected(Struct, frozen=True, tag=True):
     is_complete: bool
 
 
-ToWorker = Prepare | Commit | Abort | Drain | Reopen | Inspect
-FromWorker = Ready | Failed | Prepared | Committed | Inspected
+class KeysFetched(Struct, frozen=True, tag=True):
+    """To a worker: this is a source's JWK Set now; None: it is too old to be used. Before the Prepare that needs it."""
+
+    source: str
+    jwks: bytes | None
+
+
+class KeysWanted(Struct, frozen=True, tag=True):
+    """From a worker: a token names a key of this source that is not known. Is there a newer set?"""
+
+    source: str
+
+
+class KeysLooked(Struct, frozen=True, tag=True):
+    """To a worker: what there is now was sent before this; nobody looks again for it before the pause is over."""
+
+    source: str
+    pause_ms: int
+
+
+ToWorker = Prepare | Commit | Abort | Drain | Reopen | Inspect | KeysFetched | KeysLooked
+FromWorker = Ready | Failed | Prepared | Committed | Inspected | KeysWanted
 
 Received = TypeVar("Received")
 

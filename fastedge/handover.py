@@ -1,4 +1,5 @@
-"""What a worker inherits as memory: the sources of its configuration, sealed; the counters and purges that all share.
+"""What a worker inherits as memory: the sources of its configuration and fetched keys, sealed; counters, purges and
+revocations that all share.
 
 All are anonymous: secrets in them never touch a disk, and the kernel frees them with their last process.
 """
@@ -6,10 +7,14 @@ All are anonymous: secrets in them never touch a disk, and the kernel frees them
 import fcntl
 import mmap
 import os
+from collections.abc import Mapping
 
-from fastedge._core import purges
+import msgspec
+
+from fastedge._core import purges, revocations
 from fastedge._core.metrics import WorkerState, initialise, mapping_bytes, read_worker
 from fastedge._core.purges import Purges
+from fastedge._core.revocations import Revocations
 from fastedge.config.sources import Sources
 
 
@@ -19,22 +24,42 @@ class SealedSources:
     def __init__(self, sources: Sources, generation: int) -> None:
         self.sources = sources
         self.generation = generation
-        self.descriptor = os.memfd_create("fastedge-sources", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        data = memoryview(sources.to_bytes())
-        while data:
-            data = data[os.write(self.descriptor, data) :]
-        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
-        fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, seals)
+        self.descriptor = _seal("fastedge-sources", sources.to_bytes())
 
     def close(self) -> None:
         os.close(self.descriptor)
 
 
 def read_sources(descriptor: int) -> Sources:
-    """In a worker: what `SealedSources` holds. The descriptor's offset is shared with others, so it is not used."""
+    """In a worker: what `SealedSources` holds."""
+    return Sources.from_bytes(_unsealed(descriptor))
+
+
+def seal_keys(sets: Mapping[str, bytes]) -> int:
+    """JWK Sets by the id of their source, in memory like sealed sources; the descriptor is the caller's to close."""
+    return _seal("fastedge-keys", msgspec.msgpack.encode(sets))
+
+
+def read_keys(descriptor: int) -> dict[str, bytes]:
+    """In a worker: what `seal_keys` was given."""
+    return msgspec.msgpack.decode(_unsealed(descriptor), type=dict[str, bytes])
+
+
+def _seal(name: str, content: bytes) -> int:
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    data = memoryview(content)
+    while data:
+        data = data[os.write(descriptor, data) :]
+    seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+    return descriptor
+
+
+def _unsealed(descriptor: int) -> bytes:
+    """All of it. The descriptor's offset is shared with others, so it is not used."""
     size = os.fstat(descriptor).st_size
     with mmap.mmap(descriptor, size, mmap.MAP_SHARED, mmap.PROT_READ) as data:
-        return Sources.from_bytes(bytes(data))
+        return bytes(data)
 
 
 class SharedMetrics:
@@ -79,3 +104,32 @@ def private_purges() -> Purges:
 def _initialised(buffer: mmap.mmap) -> Purges:
     purges.initialise(buffer)
     return Purges(buffer)
+
+
+class SharedRevocations:
+    """The table of revocations that all workers read, made once for the life of the supervisor, which writes it."""
+
+    def __init__(self, entries_max: int) -> None:
+        self.descriptor = os.memfd_create("fastedge-revocations", os.MFD_CLOEXEC)
+        os.ftruncate(self.descriptor, revocations.mapping_bytes(entries_max))
+        self.table = _written_here(mmap.mmap(self.descriptor, 0), entries_max)
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
+def map_revocations(descriptor: int) -> Revocations:
+    """In a worker: what `SharedRevocations` holds. It cannot be written there."""
+    return Revocations(mmap.mmap(descriptor, 0, prot=mmap.PROT_READ))
+
+
+def private_revocations(entries_max: int) -> Revocations:
+    """For a process that shares its memory with nobody."""
+    return _written_here(mmap.mmap(-1, revocations.mapping_bytes(entries_max)), entries_max)
+
+
+def _written_here(buffer: mmap.mmap, entries_max: int) -> Revocations:
+    revocations.initialise(buffer, entries_max, os.urandom(32))
+    table = Revocations(buffer)
+    table.release = lambda offset, size: buffer.madvise(mmap.MADV_REMOVE, offset, size)
+    return table

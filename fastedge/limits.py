@@ -153,20 +153,73 @@ geo_look_ms = 2_000  # how often the supervisor looks whether a database has cha
 geo_compile_timeout_ms = 60_000
 # --- tokens and keys (RFC 7519, RFC 8725) ----------------------------------------------------------------------------
 token_bytes_max = 8 * 1024  # a compact JWS; a longer one is refused before any work
+json_depth_max = 17  # arrays and objects inside one another: a token's header and claims, a JWK Set
 token_headers_learned_max = 64  # encoded headers that a verifier knows by heart
-token_claim_depth_max = 16  # arrays and objects inside one another
 token_leeway_s_max = 600
+token_trace_chars_max = 60  # of what a token says, for `explain`
 token_claim_field_bytes_max = 4 * 1024  # a claim as a field towards the origin
 token_cache_entries_max = 1_000_000  # for each bound JwtAuth of a worker
 token_cache_mb_max = 64  # tokens and their claims, for each bound JwtAuth of a worker
+token_refusals_max = 1024  # tokens that were refused, and why, for each bound JwtAuth of a worker
+token_refusals_kb_max = 1024
 require_values_max = 1024  # in one rule about a claim
 token_cache_sweep_max = 256  # entries that one insertion looks at before it gives up being fair
-secret_bytes_min = 32  # HS256: as long as its hash (RFC 7518 §3.2)
+secret_bytes_min = 32  # as long as the shortest hash (RFC 7518 §3.2)
 rsa_key_bits_min = 2048  # RFC 7518 §3.3
-rsa_key_bits_max = 8192  # a check's cost grows with the square
+rsa_key_bits_max = 8192  # a check's cost grows with the square,
+rsa_exponent_bits_max = 64  # and with this
 key_file_bytes_max = 1024 * 1024
 jwk_set_keys_max = 1024
 keys_max = 1024  # in one set
+
+# --- other credentials (identity/api_keys, passwords, signed_url) -----------------------------------------------------
+credentials_max = 64  # sections of edge.toml
+credentials_bytes_max = 16 * 1024 * 1024  # one file of API keys or users
+credential_name_chars_max = 128  # a consumer or a user
+api_keys_max = 100_000  # in one file
+api_key_chars_min = 22  # 128 bits in base64url
+api_key_bytes_max = 512  # a longer one is refused before any work
+api_key_salt_bytes_min = 16
+users_max = 100_000  # in one file
+basic_credentials_bytes_max = 1024  # name and password in base64; more is refused before any work
+password_memory_kib_max = 64 * 1024  # of one check
+password_work_kib_max = 256 * 1024  # memory times passes of one check: up to a second
+password_queue_max = 64  # checks that wait, for each bound BasicAuth of a worker; beyond it, 503
+password_remember_s = 300
+password_remember_s_max = 86_400
+password_remembered_max = 10_000  # right ones, for each bound BasicAuth of a worker
+password_refused_s = 10  # for how long a wrong one is refused without another check
+password_refused_max = 1_000
+signed_url_keys_max = 64
+signed_url_key_id_chars_max = 64
+signed_url_parameters_max = 64  # that one SignedUrl names
+signed_url_expires_s_max = 7 * 86_400  # how far ahead an expiry may lie, unless the stage says otherwise
+signed_url_expires_asked_s_max = 10 * 365 * 86_400
+
+# --- keys that are fetched (supervisor, keydesk) ---------------------------------------------------------------------
+url_chars_max = 2048  # of a provider's address
+keys_refresh_s = 600  # the lifetime of a set whose response names none
+keys_lifetime_s_min = 60  # a shorter lifetime that a response names is taken for this one
+keys_lifetime_s_max = 86_400
+keys_keep_s = 86_400  # from the last good fetch, while the provider is down
+keys_keep_s_max = 30 * 86_400
+keys_timeout_ms = 5_000  # one fetch: discovery, connecting, TLS, head and body
+keys_timeout_ms_max = 60_000
+keys_retry_s_min = 5  # after a failed fetch; then doubled
+keys_retry_s_max = 300
+keys_early_s = 30  # between two fetches that an unknown `kid` asks for, for each name over the whole host
+keys_start_timeout_ms = 5_000  # for the first fetch of all names, before the workers start
+keys_wait_ms = 2_000  # how long a request with an unknown `kid` waits
+keys_waiters_max = 1_024  # such requests, for each name and worker; more are answered at once
+
+# --- revocations (RFC 7519 §4.1.7) -----------------------------------------------------------------------------------
+revocations_entries_max = 1_000_000  # in force on a host; 64 bytes each
+revocations_asked_max = 16_000_000
+revocations_bytes_max = 1024 * 1024 * 1024  # [revocations] file
+revocations_journal_bytes_min = 16 * 1024 * 1024  # a journal that is twice as long as when it was new is made anew
+revocation_request_items_max = 10_000  # in one POST /v1/revocations
+revocations_errors_max = 20  # told of one file
+revocation_name_bytes_max = 8 * 1024  # of a jti or a sub: no token holds a longer one
 
 # --- redirect tables (routing) ---------------------------------------------------------------------------------------
 redirect_rows_max = 1_000_000
@@ -188,6 +241,7 @@ experiment_key_bytes_max = 4 * 1024  # of a cookie or a claim; a longer one is a
 experiment_cookie_max_age_s = 90 * 86_400
 
 # --- a worker --------------------------------------------------------------------------------------------------------
+step_threads = 2  # of each worker, for what a stage waits for: password checks
 tick_ms = 50  # how exact time-outs are
 listen_backlog = 4096  # connections that wait to be accepted
 stage_errors_logged_a_second_max = 10

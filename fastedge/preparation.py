@@ -9,8 +9,11 @@ import threading
 import traceback
 from collections.abc import Callable
 
-from fastedge.assembly import Prepared, prepare
+from fastedge._core.keyslot import KeySlot
+from fastedge._core.revocations import Revocations
+from fastedge.assembly import Prepared, not_fetched, prepare
 from fastedge.config import ConfigErrors
+from fastedge.config.keysources import KeySource
 from fastedge.config.problems import Problem
 from fastedge.handover import read_sources
 
@@ -20,7 +23,8 @@ _USUAL_INTERVAL_S = sys.getswitchinterval()
 
 
 class Preparation:
-    """Owns `descriptor`. `on_done(self)` is called on the loop: then `prepared` is there, or `problems` say why not."""
+    """Owns `descriptor`; `fetched` gives the places of fetched keys, in the thread. `on_done(self)` is called on the
+    loop: then `prepared` is there, or `problems` say why not."""
 
     def __init__(
         self,
@@ -28,6 +32,8 @@ class Preparation:
         generation: int,
         descriptor: int,
         on_done: Callable[["Preparation"], None],
+        revocations: Revocations | None = None,
+        fetched: Callable[[KeySource], KeySlot] = not_fetched,
     ) -> None:
         self.generation = generation
         self.prepared: Prepared | None = None
@@ -35,6 +41,8 @@ class Preparation:
         self._loop = loop
         self._descriptor = descriptor
         self._on_done = on_done
+        self._fetched = fetched
+        self._revocations = revocations
         self._is_aborted = False
         self._is_running = True
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
@@ -51,7 +59,8 @@ class Preparation:
 
     def _run(self) -> None:
         try:
-            self.prepared = prepare(read_sources(self._descriptor), self.generation)
+            sources = read_sources(self._descriptor)
+            self.prepared = prepare(sources, self.generation, self._revocations, fetched=self._fetched)
         except ConfigErrors as errors:
             self.problems = errors.problems
         except BaseException as error:  # whatever a policy raises refuses the reload; without a vote it would be done

@@ -21,9 +21,11 @@ import uvloop
 from fastedge import control
 from fastedge._core.metrics import Metrics
 from fastedge._core.purges import Purges
+from fastedge._core.revocations import Revocations
 from fastedge.assembly import Prepared, prepare
 from fastedge.clock import monotonic
 from fastedge.config import ConfigErrors
+from fastedge.config.keysources import key_sources
 from fastedge.config.problems import Problem
 from fastedge.control import (
     Abort,
@@ -34,6 +36,9 @@ from fastedge.control import (
     Failed,
     Inspect,
     Inspected,
+    KeysFetched,
+    KeysLooked,
+    KeysWanted,
     Prepare,
     Ready,
     Reopen,
@@ -42,8 +47,9 @@ from fastedge.control import (
 )
 from fastedge.disk.tier import DiskTier
 from fastedge.errors import ConfigError
-from fastedge.handover import map_purges, read_sources
+from fastedge.handover import map_purges, map_revocations, read_keys, read_sources
 from fastedge.inspection import bounded
+from fastedge.keydesk import KeyDesk
 from fastedge.limits import tidy_delay_ms, worker_kill_grace_ms
 from fastedge.preparation import Preparation
 from fastedge.purge_file import PurgeFile
@@ -65,7 +71,11 @@ def main() -> None:
 async def _run(start: Start) -> int:
     sock = socket.socket(fileno=start.control)
     try:
-        prepared = prepare(read_sources(start.sources), start.generation)
+        desk = KeyDesk(read_keys(start.keys))
+        os.close(start.keys)
+        revocations = map_revocations(start.revocations)
+        os.close(start.revocations)
+        prepared = prepare(read_sources(start.sources), start.generation, revocations, fetched=desk.slot)
         os.close(start.sources)
         size = os.fstat(start.metrics).st_size
         metrics = Metrics(mmap.mmap(start.metrics, size), start.slot)
@@ -76,7 +86,7 @@ async def _run(start: Start) -> int:
         return _fail(sock, errors.problems)
     except ConfigError as error:
         return _fail(sock, [Problem("", "", str(error))])
-    return await Agent(start, prepared, metrics, log).serve(sock)
+    return await Agent(start, prepared, desk, revocations, metrics, log).serve(sock)
 
 
 def _fail(sock: socket.socket, problems: Iterable[Problem]) -> int:
@@ -87,11 +97,21 @@ def _fail(sock: socket.socket, problems: Iterable[Problem]) -> int:
 class Agent:
     """Does in this process what the supervisor says."""
 
-    def __init__(self, start: Start, prepared: Prepared, metrics: Metrics, log: LogWriter | None) -> None:
+    def __init__(
+        self,
+        start: Start,
+        prepared: Prepared,
+        desk: KeyDesk,
+        revocations: Revocations,
+        metrics: Metrics,
+        log: LogWriter | None,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._start = start
+        self._desk = desk
         self._metrics = metrics
         self._log = log
+        self._revocations = revocations
         self._observer = Observer(metrics, worker=start.slot, write=log.put if log else None)
         self._preparation: Preparation | None = None
         self._inspections: set[asyncio.Task[None]] = set()
@@ -110,8 +130,9 @@ class Agent:
     async def serve(self, sock: socket.socket) -> int:
         """Until the supervisor says drain, or is gone."""
         _watch_supervisor(sock, self._worker)
-        await self._worker.start([socket.socket(fileno=number) for number in self._start.listeners])
         self._channel: Channel[ToWorker] = Channel(self._loop, sock, ToWorker, self._heard, self._ending.set)
+        self._desk.ask = lambda source: self._channel.send(KeysWanted(source))
+        await self._worker.start([socket.socket(fileno=number) for number in self._start.listeners])
         self._loop.add_signal_handler(signal.SIGTERM, self._ending.set)
         _tidy()
         self._channel.send(Ready(self._start.generation, self._worker.prepared.hook_names()))
@@ -132,6 +153,7 @@ class Agent:
                 self._commit(generation)
             case Abort():
                 self._abort()
+                self._keep_keys()
             case Drain():
                 self._ending.set()
             case Reopen():
@@ -142,6 +164,10 @@ class Agent:
                 task = self._loop.create_task(self._inspect(number, url, with_disk))
                 self._inspections.add(task)
                 task.add_done_callback(self._inspections.discard)
+            case KeysFetched(source, jwks):
+                self._desk.fetched(source, jwks)
+            case KeysLooked(source, pause_ms):
+                self._desk.looked(source, pause_ms)
 
     async def _inspect(self, number: int, url: str, with_disk: bool) -> None:
         self._channel.send(Inspected(number, *bounded(await self._worker.inspect(url, with_disk=with_disk))))
@@ -149,7 +175,9 @@ class Agent:
     def _prepare(self, generation: int, metric_origins: tuple[str, ...], descriptor: int) -> None:
         self._abort()
         self._metric_origins = metric_origins
-        self._preparation = Preparation(self._loop, generation, descriptor, self._prepared)
+        self._preparation = Preparation(
+            self._loop, generation, descriptor, self._prepared, self._revocations, self._desk.slot
+        )
 
     def _prepared(self, preparation: Preparation) -> None:
         """Its thread has ended; one that was aborted meanwhile is of no interest."""
@@ -166,6 +194,7 @@ class Agent:
         self._worker.commit(preparation.prepared)
         self._metrics.set("generation", generation)
         before.policies.forget()
+        self._keep_keys()
         self._channel.send(Committed(generation))
         self._loop.call_later(tidy_delay_ms / 1000, _tidy)
 
@@ -173,6 +202,11 @@ class Agent:
         preparation, self._preparation = self._preparation, None
         if preparation is not None:
             preparation.abort()
+
+    def _keep_keys(self) -> None:
+        """Sources that were fetched for a generation that never came, or is gone, are forgotten."""
+        prepared = self._worker.prepared
+        self._desk.keep(source.id for source in key_sources(prepared.config, prepared.sources))
 
 
 def _purges(start: Start) -> Purges:

@@ -1,9 +1,9 @@
-"""The demo behind `make run`: two small origins, the edge with policies/shop.py, and a table of commands to try.
+"""The demo behind `make run`: two small origins, an identity provider, the edge with policies/shop.py, and a table of
+commands to try.
 
 Everything is on the loopback address; the secrets are made anew at each start and end with it.
 """
 
-import base64
 import hashlib
 import hmac
 import http.client
@@ -18,11 +18,12 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from demo_provider import IdentityProvider, base64url
 from rich.console import Console
 
 from fastedge.routing import assign
@@ -31,8 +32,10 @@ HERE = Path(__file__).parent
 RUN = HERE.parent / "run"
 EDGE, ADMIN = ("127.0.0.1", 8080), ("127.0.0.1", 8081)
 ORIGINS = {"eu": 9001, "us": 9002}
+PROVIDER = IdentityProvider(9003)
 GERMAN, AMERICAN = "194.25.0.60", "8.8.8.8"
 READY_TIMEOUT_S = 15
+ROTATION_TIMEOUT_S = 10
 SHOWN_CHARS_MAX = 87
 _CHECKOUT = f"http://{EDGE[0]}:{EDGE[1]}/checkout/pay"
 _ADMIN = '"Authorization: Bearer $(cat run/admin)"'
@@ -48,7 +51,8 @@ _TOLD = {  # fields that are shown, and what stands before them
 
 @dataclass(frozen=True)
 class Try:
-    """One thing to see: what it shows, the path, and the fields that make it so. With a body it is a POST."""
+    """One thing to see: what it shows, the path, and the fields that make it so. With a body it is a POST. What has to
+    happen before gives a line about it."""
 
     shows: str
     path: str
@@ -56,6 +60,7 @@ class Try:
     address: tuple[str, int] = EDGE
     body: str | None = None
     wait_s: float = 0.0
+    before: Callable[[], str] | None = None
 
 
 def main() -> int:
@@ -67,6 +72,9 @@ def main() -> int:
     (RUN / "env").write_text("".join(f"{name}={value}\n" for name, value in environment.items()))
     for name, port in ORIGINS.items():
         threading.Thread(target=_origin(name, port).serve_forever, daemon=True).start()
+    PROVIDER.publish("old")
+    (RUN / "old").write_text(PROVIDER.token("old", "shop", "ada"))
+    threading.Thread(target=PROVIDER.server().serve_forever, daemon=True).start()
     edge = subprocess.Popen(
         [sys.executable, "-m", "fastedge", "run", str(HERE / "shop.toml")],
         env={**os.environ, **environment},
@@ -113,12 +121,48 @@ def _token(secret: str) -> str:
     """A token for the customer Ada, good for a day (RFC 7519)."""
     now = int(time.time())
     claims = {"iss": "https://id.shop.example", "aud": "shop", "sub": "ada", "iat": now, "exp": now + 86_400}
-    signed = ".".join(_base64url(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
-    return f"{signed}.{_base64url(hmac.digest(secret.encode(), signed.encode(), hashlib.sha256))}"
+    signed = ".".join(base64url(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+    return f"{signed}.{base64url(hmac.digest(secret.encode(), signed.encode(), hashlib.sha256))}"
 
 
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+def _rotate() -> str:
+    """The provider goes over to a new key while customers ask without a pause: what became of their requests."""
+    served: Counter[tuple[str, str]] = Counter()
+    signing = ["old"]
+    stopped = threading.Event()
+
+    def ask() -> None:
+        while not stopped.is_set():
+            name = signing[-1]
+            try:
+                served[name, _account(name)[:3]] += 1
+            except OSError:
+                served[name, "no answer"] += 1
+
+    customers = [threading.Thread(target=ask) for _ in range(2)]
+    for customer in customers:
+        customer.start()
+    PROVIDER.publish("new")
+    (RUN / "new").write_text(PROVIDER.token("new", "shop", "ada"))
+    time.sleep(1.5)  # longer than the set's lifetime, which is a second here: every edge has the new key
+    signing.append("new")
+    time.sleep(0.5)
+    PROVIDER.withdraw("old")
+    deadline = time.monotonic() + ROTATION_TIMEOUT_S
+    while not _account("old").startswith("401") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    stopped.set()
+    for customer in customers:
+        customer.join()
+    failed = sum(count for (_, status), count in served.items() if status != "200")
+    return (
+        f"{served.total():,} requests meanwhile, {failed or 'none'} failed: "
+        f"{served['old', '200']:,} by the old key, {served['new', '200']:,} by the new one"
+    )
+
+
+def _account(name: str) -> str:
+    return _ask(Try("", "/account/", {"Authorization": f"Bearer $(cat run/{name})"}))
 
 
 def _ready(edge: subprocess.Popen[bytes]) -> bool:
@@ -177,6 +221,13 @@ def _tries() -> list[Try]:
         Try("HIT: what the refresh brought", "/catalogue/stock", wait_s=0.1),
         Try("PURGE: all that is tagged shoes, in force when it is answered", "/v1/purge", admin, ADMIN, _SHOES),
         Try("MISS: so the origin is asked again", "/catalogue/shoes", german),
+        Try(
+            "ROTATION: the provider publishes a new key, signs with it, withdraws the old one",
+            "/account/",
+            {"Authorization": "Bearer $(cat run/new)"},
+            before=_rotate,
+        ),
+        Try("a token by the key that was withdrawn", "/account/", {"Authorization": "Bearer $(cat run/old)"}),
         Try("what was counted, over all workers", "/metrics", address=ADMIN),
     ]
 
@@ -186,6 +237,8 @@ def _show(console: Console) -> None:
     for number, one in enumerate(_tries(), 1):
         time.sleep(one.wait_s)
         console.print(f"\n[bold]{number}  {one.shows}[/bold]", highlight=False)
+        if one.before is not None:
+            console.print(f"   {one.before()}", highlight=False, markup=False, soft_wrap=True)
         console.print(f"   {_command(one)}", style="cyan", highlight=False, markup=False, soft_wrap=True)
         console.print(f"   → {_ask(one)}", style="green", highlight=False, markup=False, soft_wrap=True)
     console.print(

@@ -1,5 +1,5 @@
-"""A small shop: moved pages redirect, Europeans go to the European origin, the catalogue is cached; the checkout is for
-customers only, and half of them get the new one."""
+"""A small shop: moved pages redirect, Europeans go to the European origin, the catalogue is cached; accounts are for
+whom the identity provider knows; the checkout is for customers only, and half of them get the new one."""
 
 from fastedge import Pipeline, Response
 from fastedge.stages import CacheRules, Experiment, GeoRoute, JwtAuth, Redirects, When
@@ -26,6 +26,7 @@ pipeline = Pipeline(
     When("/internal/*", Hidden()),
     When("/catalogue/*", CacheRules(default_ttl_s=60, strip_cookies=True, drop_query=["utm_*"], tags=["catalogue"])),
     When("/catalogue/stock", CacheRules(ttl_s=1, stale_while_revalidate_s=3600)),
+    When("/account/*", JwtAuth(issuer="http://127.0.0.1:9003", audience="shop", keys="login")),
     When(
         "/checkout/*",
         JwtAuth(issuer="https://id.shop.example", audience="shop", keys="shop", forward_claims={"sub": "x-customer"}),

@@ -28,13 +28,26 @@ class FakeControls:
     async def purge(self, body: bytes) -> tuple[int, Mapping[str, Any]]:
         return 200, {"body": body.decode()}
 
+    async def revoke(self, body: bytes) -> tuple[int, Mapping[str, Any]]:
+        return 507, {"body": body.decode()}
+
+    async def revocations(self) -> tuple[int, Mapping[str, Any]]:
+        return 200, {"in_force": 2}
+
     async def inspect(self, url: str) -> tuple[int, Mapping[str, Any]]:
         return 200, {"url": url}
 
 
 AUTHORIZED = {"Authorization": "Bearer sesame"}
 GUARDED = pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/v1/reload"), ("POST", "/v1/purge"), ("GET", "/v1/cache?url=http://a/")]
+    ("method", "path"),
+    [
+        ("POST", "/v1/reload"),
+        ("POST", "/v1/purge"),
+        ("POST", "/v1/revocations"),
+        ("GET", "/v1/revocations"),
+        ("GET", "/v1/cache?url=http://a/"),
+    ],
 )
 
 
@@ -85,6 +98,13 @@ def test_purge_without_a_body_gets_none(controls: FakeControls) -> None:
     assert response.body == b'{"body":""}'
 
 
+def test_revocations_are_posted_and_counted_at_one_path(controls: FakeControls) -> None:
+    posted = answer(controls, Request("POST", "/v1/revocations", AUTHORIZED))
+    assert (posted.status, posted.body) == (507, b'{"body":""}')
+    for method in ("GET", "HEAD"):
+        assert answer(controls, Request(method, "/v1/revocations", AUTHORIZED)).body == b'{"in_force":2}'
+
+
 def test_inspection_gets_the_url(controls: FakeControls) -> None:
     response = answer(controls, Request("GET", "/v1/cache?url=https%3A%2F%2Fa%2F%3Fb%3D1%262", AUTHORIZED))
     assert response.body == b'{"url":"https://a/?b=1&2"}'
@@ -108,7 +128,13 @@ def test_what_needs_a_token_is_not_there_without_one(controls: FakeControls, met
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "allow"), [("POST", "/metrics", "GET, HEAD"), ("GET", "/v1/reload", "POST")]
+    ("method", "path", "allow"),
+    [
+        ("POST", "/metrics", "GET, HEAD"),
+        ("GET", "/v1/reload", "POST"),
+        ("HEAD", "/v1/reload", "POST"),
+        ("DELETE", "/v1/revocations", "POST, GET, HEAD"),
+    ],
 )
 def test_other_methods_are_told_which_is_right(controls: FakeControls, method: str, path: str, allow: str) -> None:
     response = answer(controls, Request(method, path))

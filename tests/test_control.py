@@ -23,6 +23,9 @@ from fastedge.control import (
     FromWorker,
     Inspect,
     Inspected,
+    KeysFetched,
+    KeysLooked,
+    KeysWanted,
     Lines,
     Prepare,
     Prepared,
@@ -39,6 +42,9 @@ TO_WORKER = [
     Drain(),
     Reopen(),
     Inspect(7, "https://shop.example/", True),
+    KeysFetched("5ce", b'{"keys": []}'),
+    KeysFetched("5ce", None),
+    KeysLooked("5ce", 30_000),
 ]
 STORED = StoredObject(
     key="k",
@@ -58,6 +64,7 @@ FROM_WORKER = [
     Prepared(2, (Problem("a", "", "c"),), ()),
     Committed(2),
     Inspected(7, (STORED, STORED), False),
+    KeysWanted("5ce"),
 ]
 
 
@@ -117,7 +124,7 @@ def test_descriptors_arrive_with_their_messages(pair: tuple[socket.socket, socke
         await ended.wait()
 
     asyncio.run(exchange())
-    contents = [b"sources %d" % i if i % 6 == 0 else None for i in range(18)]
+    contents = [b"sources %d" % i if isinstance(one, Prepare) else None for i, one in enumerate(TO_WORKER * 3)]
     assert got == list(zip(TO_WORKER * 3, contents, strict=True))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PORTS = (8080, 8081, 9001, 9002)
+PORTS = (8080, 8081, 9001, 9002, 9003)
 START_TIMEOUT_S = 60
 
 
@@ -86,6 +86,17 @@ def test_demo_shows_the_cache(printed: list[str], position: int, answer: str, st
 
 def test_demo_shows_a_purge(printed: list[str]) -> None:
     assert _answers(printed)[10].startswith('200 OK · {"purged":{"tags":1,')
+
+
+def test_demo_shows_a_rotation_without_a_failed_request(printed: list[str]) -> None:
+    (line,) = [line for line in printed if " requests meanwhile, " in line]
+    found = re.fullmatch(r"   ([\d,]+) requests meanwhile, none failed: ([\d,]+) by the old key, ([\d,]+) by .*", line)
+    assert found, line
+    total, old, new = (int(number.replace(",", "")) for number in found.groups())
+    assert old + new == total
+    assert min(old, new) > 0
+    assert _answers(printed)[12].startswith("200 OK · /account/: answer ")
+    assert _answers(printed)[13] == '401 Unauthorized · Bearer realm="edge", error="invalid_token"'
 
 
 def test_commands_work_when_they_are_copied(printed: list[str]) -> None:

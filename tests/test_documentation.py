@@ -20,7 +20,9 @@ from fastedge.cli import COMMANDS, main
 from fastedge.config import Sources, load
 from fastedge.engine import Engine, Site
 from fastedge.geo.data import shipped_table
+from fastedge.identity.api_keys import ApiKeys
 from fastedge.identity.keys import KeySet
+from fastedge.identity.passwords import Users, new_hash
 from fastedge.routing import load_table
 
 ROOT = Path(__file__).parents[1]
@@ -30,6 +32,10 @@ LANGUAGES = {"", "csv", "haproxy", "ini", "json", "nginx", "pycon", "python", "s
 # Every name that an example may use.
 SNAPSHOT = SimpleNamespace(
     keys={"shop": KeySet.from_secret(b"k" * 32, name="shop")},
+    credentials={
+        "partners": ApiKeys(b"", {}),
+        "team": Users.from_lines(f"ann:{new_hash('a', bytes(16))}".encode()),
+    },
     tables={"moved": load_table("moved.csv", b"source,target\n/a,/b\n")},
     origins=frozenset({"main", "beta", "eu", "eu-de", "us", "checkout-v2"}),
     geo=shipped_table(),
@@ -255,7 +261,7 @@ def shown_lines(page):
 
 def shown_commands(page):
     """(command, the rest of its line) of each `fastedge …`."""
-    found = (re.match(r"(?:\.venv/bin/|python -m )?fastedge (\w+)([^#|&]*)", line) for line in shown_lines(page))
+    found = (re.match(r"(?:\.venv/bin/|python -m )?fastedge ([\w-]+)([^#|&]*)", line) for line in shown_lines(page))
     return [match.groups() for match in found if match]
 
 

@@ -37,7 +37,9 @@ ALLOWED = {
     ("fastedge.geo.compile", "pathlib"): "a command: reads and writes the files that it is told",
     ("fastedge.geo.data", "importlib"): "package data: the table that ships",
     ("fastedge.geo.overrides", "io"): "text as a file object, for csv",
+    ("fastedge.identity.api_keys", "datetime"): "turns a moment that came as text into a number",
     ("fastedge.routing.redirects", "io"): "text as a file object, for csv",
+    ("fastedge.stages.basic_auth", "os"): "os.urandom, as the default of an argument",
     ("fastedge.stages.experiment", "os"): "os.urandom, as the default of an argument",
     ("fastedge.stages.jwt_auth", "os"): "os.urandom, as the default of an argument",
 }

@@ -18,6 +18,7 @@ def test_names_of_the_package() -> None:
         "Response",
         "StageError",
         "When",
+        "sign_url",
     ]
     assert all(hasattr(fastedge, name) for name in fastedge.__all__)
 
@@ -26,14 +27,18 @@ def test_names_of_the_stages() -> None:
     assert stages.__all__ == [
         "AllOf",
         "AnyOf",
+        "ApiKeyAuth",
+        "BasicAuth",
         "CacheRules",
         "Experiment",
         "GeoGate",
+        "GeoHeaders",
         "GeoRoute",
         "JwtAuth",
         "Match",
         "Redirects",
         "Require",
+        "SignedUrl",
         "When",
     ]
     assert all(hasattr(stages, name) for name in stages.__all__)

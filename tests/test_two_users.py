@@ -6,6 +6,7 @@ cache key follows the plan). Held against every stage that ships, alone and toge
 
 import base64
 import hmac
+import itertools
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +15,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastedge import CONTINUE, Context, Match, Pipeline, Request, Response, When, stages
+from fastedge import CONTINUE, Context, Match, Pipeline, Request, Response, When, sign_url, stages
 from fastedge._core.key import cache_key
 from fastedge.engine import Engine, Exchange, Site
 from fastedge.geo import compile_table, load
+from fastedge.identity.api_keys import ApiKeys, key_hash
 from fastedge.identity.keys import KeySet
-from fastedge.stages import AllOf, AnyOf, CacheRules, Experiment, GeoGate, GeoRoute, JwtAuth, Redirects, Require
+from fastedge.identity.passwords import Users
+from fastedge.stages import (
+    AllOf,
+    AnyOf,
+    ApiKeyAuth,
+    BasicAuth,
+    CacheRules,
+    Experiment,
+    GeoGate,
+    GeoRoute,
+    JwtAuth,
+    Redirects,
+    Require,
+    SignedUrl,
+)
 
 NOW = 1_800_000_000.0
 SECRET = b"an HMAC secret of 32 bytes, just"
@@ -33,9 +49,20 @@ class Snapshot:
     tables: Any
     origins: frozenset[str]
     geo: Any
+    credentials: Any
 
 
-SNAPSHOT = Snapshot({"shop": KeySet.from_secret(SECRET)}, {}, frozenset({"main", "eu", "us"}), TABLE)
+def api_keys() -> ApiKeys:
+    """Whose name is the key."""
+    salt = bytes(16)
+    rows = [{"name": name, "keys": [key_hash(salt, name)], "claims": {"plan": "paid"}} for name in ("ann", "bob")]
+    return ApiKeys.from_json(json.dumps({"salt": "A" * 22, "consumers": rows}).encode())
+
+
+# Passwords "pw", by the cheapest hash that there is.
+CHEAP = "$argon2id$v=19$m=8,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$LSf8dWS2rDg/5QPLiItELqsao0qJtl8C2FnmF6Ddpms"
+CREDENTIALS = {"keys": api_keys(), "people": Users.from_lines(f"ann:{CHEAP}\nbob:{CHEAP}".encode())}
+SNAPSHOT = Snapshot({"shop": KeySet.from_secret(SECRET)}, {}, frozenset({"main", "eu", "us"}), TABLE, CREDENTIALS)
 AUTH = {"keys": "shop", "issuer": "https://id.shop.example", "audience": "shop"}
 
 
@@ -112,6 +139,9 @@ def stage_sets() -> dict[str, list[Any]]:
     by_cookie = JwtAuth(
         **AUTH, token_from=["cookie:uid", "query:q"], forward_claims={"plan": "x-plan"}, key_claims=["plan"]
     )
+    by_key = ApiKeyAuth(credentials="keys", key_from=["header:x-api-key", "query:q"], forward_claims=claims)
+    by_password = BasicAuth(credentials="people", forward_claims={"sub": "x-user"}, key_claims=["sub"])
+    by_url = SignedUrl(keys={"k": "shop"}, query=["x"])
     by_header = JwtAuth(**AUTH, forward_claims={"sub": "x-user"})
     by_claim = Experiment("pay", halves, sticky_by="claim:sub")
     return {
@@ -137,6 +167,20 @@ def stage_sets() -> dict[str, list[Any]]:
             CacheRules(ttl_s=60, key=["cookie:uid"], strip_cookies=True),
             by_cookie,
         ],
+        "ApiKeyAuth": [ApiKeyAuth(credentials="keys")],
+        "ApiKeyAuth forwarding claims": [by_key],
+        "ApiKeyAuth keying claims": [
+            ApiKeyAuth(credentials="keys", forward_claims=claims, key_claims=["sub", "plan"]),
+        ],
+        "ApiKeyAuth forwarding the key": [ApiKeyAuth(credentials="keys", forward_key=True)],
+        "BasicAuth": [BasicAuth(credentials="people", forward_claims={"sub": "x-user"})],
+        "BasicAuth keying the name": [by_password],
+        "BasicAuth forwarding the password": [BasicAuth(credentials="people", forward_password=True)],
+        "SignedUrl": [SignedUrl(keys={"k": "shop"})],
+        "SignedUrl with some parameters": [by_url],
+        "SignedUrl of an address": [SignedUrl(keys={"k": "shop"}, address=True)],
+        "SignedUrl behind CacheRules": [CacheRules(sort_query=True, drop_query=["x"]), SignedUrl(keys={"k": "shop"})],
+        "AnyOf all kinds": [AnyOf(by_url, by_key, by_password, by_cookie)],
         "AnyOf": [AnyOf(by_header, by_cookie)],
         "AllOf": [AllOf(by_cookie, by_header)],
         "Require": [JwtAuth(**AUTH), Require(one_of={"plan": ["free", "paid"]})],
@@ -180,35 +224,68 @@ def test_every_stage_that_ships_is_held_to_it() -> None:
 
 # --- two users -------------------------------------------------------------------------------------------------------
 
-USERS = st.sampled_from(["ann", "bob", "eve"])
-TOKENS = st.one_of(
-    st.none(),
-    st.builds(lambda sub, plan: token(sub=sub, plan=plan), USERS, st.sampled_from(["free", "paid", None])),
-    st.just("x.y.z"),
-)
-
-
 SIGNED = [token(sub=sub, plan=plan) for sub in ("ann", "bob") for plan in ("free", "paid")]
 COOKIES = ["uid=ann", "uid=bob", "uid=", "beta=1", f"edge_exp={'a' * 24}", *(f"uid={one}" for one in SIGNED)]
 
 
-@st.composite
-def users(draw: Any) -> tuple[Request, str]:
+def basic(user: str, password: str = "pw") -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def signed(target: str, expires: float, **options: Any) -> str:
+    url = sign_url(f"http://shop.example{target}", key_id="k", secret=SECRET, expires=expires, **options)
+    return url.removeprefix("http://shop.example")
+
+
+URLS = [
+    signed("/a/1", NOW + 60),
+    signed("/a/1", NOW + 90),
+    signed("/a/1?x=1", NOW + 60, query=["x"]) + "&y=2",
+    signed("/a/1?x=1&x=2&y=2", NOW + 60),
+    signed("/a/1", NOW + 60, address="0.0.0.9"),
+]
+
+
+NAMES = ["ann", "bob", "eve"]
+BEARERS = [token(sub=sub, plan=plan) for sub in NAMES for plan in ("free", "paid", None)] + ["x.y.z"]
+AUTHORIZATIONS = [None, *(f"Bearer {one}" for one in BEARERS), basic("ann"), basic("bob"), basic("ann", "x")]
+FORGED = list(itertools.product(["X-User", "X-Plan", "X-Country", "X_User", "Origin"], NAMES))
+TARGETS = ["/a/1", "/a/1", "/b", "/old", "/b?q=1", "/b?q=ann", f"/b?x=1&q={SIGNED[0]}", *URLS]
+
+
+def up_to_two(choices: list[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    """None, one or two of them; one draw, as there are many."""
+    return st.sampled_from([(), *((one,) for one in choices), *itertools.product(choices, repeat=2)])
+
+
+def users() -> st.SearchStrategy[tuple[Request, str]]:
     """(request, address) of somebody; small alphabets, so that two of them often share a key."""
-    fields = []
-    bearer = draw(TOKENS)
-    if bearer is not None:
-        fields.append(("Authorization", f"Bearer {bearer}"))
-    cookies = draw(st.lists(st.sampled_from(COOKIES), max_size=2))
-    if cookies:
-        fields.append(("Cookie", "; ".join(cookies)))
-    for name in draw(st.lists(st.sampled_from(["X-User", "X-Plan", "X-Country", "X_User", "Origin"]), max_size=2)):
-        fields.append((name, draw(USERS)))
-    if draw(st.booleans()):
-        fields.append(("Access-Control-Request-Method", "PUT"))
-    method = draw(st.sampled_from(["GET", "GET", "GET", "OPTIONS", "HEAD"]))
-    target = draw(st.sampled_from(["/a/1", "/a/1", "/b", "/old", "/b?q=1", f"/b?x=1&q={SIGNED[0]}"]))
-    return Request(method, target, fields, host="shop.example"), f"0.0.{draw(st.integers(0, 4))}.9"
+    return st.builds(
+        user,
+        st.sampled_from(["GET", "GET", "GET", "OPTIONS", "HEAD"]),
+        st.sampled_from(TARGETS),
+        st.sampled_from(AUTHORIZATIONS),
+        st.sampled_from([None, *NAMES]),
+        up_to_two(COOKIES),
+        up_to_two(FORGED),
+        st.booleans(),
+        st.sampled_from([f"0.0.{i}.9" for i in range(5)]),
+    )
+
+
+def user(
+    method: str,
+    target: str,
+    authorization: str | None,
+    api_key: str | None,
+    cookies: tuple[str, ...],
+    forged: tuple[tuple[str, str], ...],
+    preflight: bool,
+    client: str,
+) -> tuple[Request, str]:
+    fields = [("Authorization", authorization), ("X-Api-Key", api_key), ("Cookie", "; ".join(cookies)), *forged]
+    fields.append(("Access-Control-Request-Method", "PUT" if preflight else None))
+    return Request(method, target, [line for line in fields if line[1]], host="shop.example"), client
 
 
 def engine_of(stages_: list[Any]) -> Engine:
@@ -223,7 +300,15 @@ def plan_of(engine: Engine, request: Request, client: str) -> Exchange | None:
     """The exchange that is about to ask an origin; None where a stage answered."""
     exchange = engine.begin(request, NOW, Context(client=client).client_packed)
     assert exchange is not None
-    return exchange if exchange.step_start() == "fetch" else None
+    return exchange if begun(exchange) == "fetch" else None
+
+
+def begun(exchange: Exchange) -> str:
+    """The first step that is no Wait: those are performed here and now."""
+    step = exchange.step_start()
+    while step == "wait":
+        step = exchange.step_resume(exchange.wait.step())
+    return step
 
 
 def heard(exchange: Exchange) -> tuple[str | None, str, list[tuple[str, str]], set[str]]:
@@ -235,6 +320,8 @@ def heard(exchange: Exchange) -> tuple[str | None, str, list[tuple[str, str]], s
     made: list[tuple[str, str]] = []
     replaced: set[str] = set()
     for name, value, keyed in plan.header_edits:
+        if name == "cookie" and value is not None and not keyed:
+            continue  # what is left of the client's own without a token is the client's own
         if value is None:
             replaced |= {name} if keyed else set()
             made = [line for line in made if line[0] != name]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_two_users import ENGINES, NOW, SETS, engine_of, heard, users
+from test_two_users import ENGINES, NOW, SETS, begun, engine_of, heard, users
 from xxhash import xxh3_128_digest
 
 from fastedge import CONTINUE, Context, Request, Response
@@ -46,13 +46,17 @@ ANSWERS = {
 def said(exchange: Exchange, says_back: tuple[str, ...]) -> bytes:
     """The origin's body for this request."""
     origin, target, made, replaced = heard(exchange)
-    lines = [
-        (name, value)
-        for name in says_back
-        if name not in replaced_fields(exchange.ctx.plan)
-        for value in exchange.request.headers.get_all(name)
-    ]
+    lines = [(name, value) for name in says_back for value in own_lines(exchange, name)]
     return repr((origin, target, made, sorted(replaced), lines)).encode()
+
+
+def own_lines(exchange: Exchange, name: str) -> list[str]:
+    """The client's own lines of that name, as the origin gets them."""
+    plan = exchange.ctx.plan
+    rest = [value for edited, value, keyed in plan.header_edits if edited == name == "cookie" and value and not keyed]
+    if rest:
+        return rest[-1:]
+    return [] if name in replaced_fields(plan) else exchange.request.headers.get_all(name)
 
 
 def keep(store: MemoryStore, exchange: Exchange, answer: Answer) -> None:
@@ -83,7 +87,7 @@ def live(engine: Engine, store: MemoryStore, request: Request, client: str, answ
     """One request's life; the origin answers where it is asked for all."""
     exchange = engine.begin(request, NOW, Context(client=client).client_packed, store, PURGES)
     assert exchange is not None
-    if exchange.step_start() == "share" and exchange.step_lead() == "share":
+    if begun(exchange) == "share" and exchange.step_lead() == "share":
         keep(store, exchange, answer)
     return exchange
 

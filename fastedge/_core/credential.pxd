@@ -36,3 +36,5 @@ cdef class CredentialSource:
 # What all the places say together; `found` is the first that there is.
 cdef Shown credential(list sources, Request request, Span* found) except *
 cdef int conceal_all(list sources, Request request, Plan plan) except -1
+# Whether the name of a parameter, as it is spelled there, is this one.
+cdef bint is_name(const char* at, Py_ssize_t size, bytes name) except -1

@@ -175,7 +175,7 @@ cdef Shown _in_query(bytes target, Py_ssize_t path_length, bytes name, Span* fou
         stop = end if stop is NULL else stop
         equals = <const char*> memchr(at, c"=", stop - at)
         equals = stop if equals is NULL else equals
-        if _is_name(at, equals - at, name):
+        if is_name(at, equals - at, name):
             other.at = equals + 1 if equals < stop else stop
             other.size = stop - other.at
             if shown and not _is_same(found, &other):
@@ -185,7 +185,7 @@ cdef Shown _in_query(bytes target, Py_ssize_t path_length, bytes name, Span* fou
     return shown
 
 
-cdef bint _is_name(const char* at, Py_ssize_t size, bytes name) except -1:
+cdef bint is_name(const char* at, Py_ssize_t size, bytes name) except -1:
     if memchr(at, c"%", size) or memchr(at, c"+", size):
         return unquote_to_bytes((<bytes> at[:size]).replace(b"+", b" ")) == name
     return size == PyBytes_GET_SIZE(name) and memcmp(at, PyBytes_AS_STRING(name), size) == 0

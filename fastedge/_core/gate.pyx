@@ -11,6 +11,7 @@ from fastedge._core.pipeline cimport CONTINUE_, ON_REQUEST, Wait
 
 
 @cython.final
+@cython.freelist(256)
 cdef class Admission:
     def __init__(self, claims, fields, bint private=False, Revocable revocable=None):
         """`fields`: (name, value, keyed) for the origin."""

@@ -59,7 +59,15 @@ cdef enum Cell:
     PURGES_HOST
     PURGES_EVERYTHING
     PURGES_INVALIDATION
+    REVOCATIONS
+    REVOCATIONS_CAPACITY
     STATUS_FIRST = 64           # one cell for each status of STATUSES
+    KEY_FETCHES_CHANGED = 112
+    KEY_FETCHES_UNCHANGED
+    KEY_FETCHES_FAILED
+    KEY_FETCHES_EARLY
+    KEYS_AGE_S
+    KEYS_UNAVAILABLE
     REQUEST_DURATION = 128      # a histogram
     ORIGINS_FIRST = 224         # one block of ORIGIN_CELLS for each origin
 

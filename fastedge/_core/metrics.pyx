@@ -55,6 +55,9 @@ _PURGES = (
     ("tag", PURGES_TAG), ("url", PURGES_URL), ("prefix", PURGES_PREFIX), ("host", PURGES_HOST),
     ("everything", PURGES_EVERYTHING), ("invalidation", PURGES_INVALIDATION),
 )
+_KEY_FETCHES = (
+    ("changed", KEY_FETCHES_CHANGED), ("unchanged", KEY_FETCHES_UNCHANGED), ("failed", KEY_FETCHES_FAILED),
+)
 _cell_by_refused_status = {status: cell for _, cell, statuses, _ in _REFUSALS for status in statuses}
 _cell_by_word = [(word, cell) for _, cell, _, words in _REFUSALS for word in words]
 
@@ -135,6 +138,21 @@ TABLE = (
             "Names purged, by kind; invalidation: by an unsafe method or an origin's word, not by an operator.")
         for name, cell in _PURGES
     ),
+    *(
+        Row(f"key_fetches_{name}", cell, "counter", "worker", "fastedge_key_fetches_total", {"outcome": name},
+            "Fetches of keys (`jwks_url`, `openid_issuer`): other keys than before, the same, or none.")
+        for name, cell in _KEY_FETCHES
+    ),
+    Row("key_fetches_early", KEY_FETCHES_EARLY, "counter", "worker", "fastedge_key_fetches_early_total", {},
+        "Such fetches that were made out of turn, for a token whose key was not known."),
+    Row("keys_age_s", KEYS_AGE_S, "gauge", "worker", "fastedge_keys_age_seconds", {},
+        "Since the last good fetch of the keys for which that is longest ago."),
+    Row("keys_unavailable", KEYS_UNAVAILABLE, "gauge", "worker", "fastedge_keys_unavailable", {},
+        "Names whose keys could not be fetched, or not for too long: whoever needs them gets a 503."),
+    Row("revocations", REVOCATIONS, "gauge", "worker", "fastedge_revocations", {},
+        "Revocations in force, from the file and POSTed."),
+    Row("revocations_capacity", REVOCATIONS_CAPACITY, "gauge", "worker", "fastedge_revocations_capacity", {},
+        "How many there can be: revocations.entries_max."),
     Row("log_lines_dropped", LOG_LINES_DROPPED, "counter", "worker", "fastedge_log_lines_dropped_total", {},
         "Access log lines lost because whoever takes the log was too slow or gone."),
     Row("log_write_errors", LOG_WRITE_ERRORS, "counter", "worker", "fastedge_log_write_errors_total", {},
@@ -158,7 +176,7 @@ OTHER_ORIGIN = "(other)"
 cdef int _origins_max = metrics_origins_max
 cdef int SLOT_CELLS = ORIGINS_FIRST + (_origins_max + 1) * ORIGIN_CELLS
 cdef long long MAGIC = 0x7363697274656d46   # "Fmetrics"
-cdef long long LAYOUT = 3                   # goes up with each change of the cells
+cdef long long LAYOUT = 4                   # goes up with each change of the cells
 cdef int HEADER_CELLS = 8                   # magic, layout, workers, bytes of a slot; a cache line
 
 _rows = {row.name: row for row in TABLE}

@@ -19,6 +19,7 @@ cdef class VerifiedTokens:
     cdef Py_ssize_t mask
     cdef Py_ssize_t hand
     cdef uint64_t seed[6]
+    cdef bint forgeable
     cdef readonly Py_ssize_t entries_max
     cdef readonly Py_ssize_t bytes_max
     cdef readonly Py_ssize_t entries

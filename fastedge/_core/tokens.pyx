@@ -1,8 +1,8 @@
 """Verified tokens: what a token said, for as long as it holds, without verifying it again.
 
 Never gives a value for a token that differs in one byte from the one that was verified, nor outside its time. Only
-verified tokens come in, so nobody fills it with inventions; refusals are not kept: a sender of bad tokens changes a byte
-each time for nothing, and would only push good ones out.
+verified tokens come in, so nobody fills it with inventions. Refusals are kept in a table of their own, a small one: a sender
+of bad tokens changes a byte each time for nothing, and must not push good ones out.
 """
 
 cimport cython
@@ -37,10 +37,11 @@ cdef class VerifiedTokens:
     """Token bytes → value: an open-addressed table, bounded in entries and bytes, cleared by the CLOCK rule.
 
     A token that was not asked for a second time is the first to go, so a flood of new ones displaces itself and leaves
-    those in use. `seed` is 48 random bytes. Values are shared by all who ask: they must be immutable.
+    those in use. `seed` is 48 random bytes. Values are shared by all who ask: they must be immutable. `forgeable`: what comes
+    in was not verified, so that its end may be anybody's choice.
     """
 
-    def __cinit__(self, Py_ssize_t entries_max, Py_ssize_t bytes_max, bytes seed not None):
+    def __cinit__(self, Py_ssize_t entries_max, Py_ssize_t bytes_max, bytes seed not None, bint forgeable=False):
         cdef Py_ssize_t size = 64
         if entries_max < 1 or bytes_max < 1 or len(seed) != sizeof(self.seed):
             raise ValueError("entries_max and bytes_max are positive, seed has 48 bytes")
@@ -53,6 +54,7 @@ cdef class VerifiedTokens:
         self.mask = size - 1
         self.entries_max = entries_max
         self.bytes_max = bytes_max
+        self.forgeable = forgeable
         memcpy(self.seed, PyBytes_AS_STRING(seed), sizeof(self.seed))
 
     def __dealloc__(self):
@@ -124,12 +126,18 @@ cdef class VerifiedTokens:
         """Only the end is hashed: it is the signature, as good as random, and every byte is compared anyway. That all of
         an HS256 signature is in it, under a seed, keeps the comparison from being timed byte by byte."""
         cdef uint64_t word[6]
+        cdef uint64_t hash = self.seed[0] ^ <uint64_t> length ^ 0x9E3779B97F4A7C15u
+        cdef Py_ssize_t i
+        if self.forgeable:  # tokens of one length and one end would all meet in one slot
+            for i in range(0, length - TAIL, 16):
+                memcpy(word, at + i, 16)
+                hash = fe_fold(word[0] ^ self.seed[1], word[1] ^ hash)
         memcpy(word, at + length - TAIL, TAIL)
         return fe_fold(
             fe_fold(word[0] ^ self.seed[0], word[1] ^ self.seed[1])
             ^ fe_fold(word[2] ^ self.seed[2], word[3] ^ self.seed[3])
             ^ fe_fold(word[4] ^ self.seed[4], word[5] ^ self.seed[5]),
-            self.seed[0] ^ <uint64_t> length ^ 0x9E3779B97F4A7C15u,
+            hash,
         )
 
     cdef Slot* _slot(self, uint64_t hash, const char* at, Py_ssize_t length) noexcept:

@@ -12,6 +12,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "run": ("fastedge.cli.run:run", "Run the edge of a configuration file."),
         "check": ("fastedge.cli.check:check", "Print everything that is wrong with a configuration."),
         "explain": ("fastedge.cli.explain:explain", "Show what would be decided about one request, and by whom."),
+        "api-key": ("fastedge.cli.api_key:api_key", "Make an API key, list them, take one back."),
+        "password": ("fastedge.cli.password:password", "Set a user's password."),
+        "sign": ("fastedge.cli.sign:sign", "Sign a URL for a while."),
         "bench": ("fastedge.cli.bench:bench", "Measure this edge beside others."),
         "version": ("fastedge.cli.version:version", "Print the version."),
     }

@@ -28,6 +28,7 @@ from fastedge.config import ConfigErrors, Sources
 from fastedge.engine import Exchange
 from fastedge.errors import WireError
 from fastedge.handover import private_purges
+from fastedge.identity.refusal import TokenRefusal
 
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})  # named, never shown
 _COLOURS = {"respond": "yellow", "deny": "red", "redirect": "cyan", "error": "red", "wait": "magenta"}
@@ -96,8 +97,8 @@ def explained(prepared: Prepared, request: Request, client: bytes, now: float) -
         changes = {name: plan[name] for name in plan if plan[name] != last_plan[name]}
         last_plan = plan
         ran.append(hook)
-        step: dict[str, Any] = {"stage": hook.stage, "hook": hook.name, "outcome": _outcome(verdict)}
-        step["changes"] = changes
+        outcome = "unknown" if _lacks_keys(exchange) else _outcome(verdict)
+        step: dict[str, Any] = {"stage": hook.stage, "hook": hook.name, "outcome": outcome, "changes": changes}
         if isinstance(hook.native, Gate):
             step["checks"] = hook.native.trace(request, exchange.ctx)
         steps.append(step)
@@ -221,6 +222,11 @@ def _outcome(verdict: Any) -> str:
     return "redirect" if 300 <= verdict.status < 400 else "respond"
 
 
+def _lacks_keys(exchange: Exchange) -> bool:
+    """Whether a gate has refused because there are no keys: here nobody fetches any."""
+    return TokenRefusal.KEYS_UNAVAILABLE.value in exchange.ctx.notes.values()
+
+
 def _skipped(exchange: Exchange, ran: list[Hook], step: str) -> list[str]:
     """Request hooks that did not run: their condition does not hold, or a stage before them has answered."""
     hooks = [hook for hook in exchange.site.pipeline.hooks() if hook.name == "on_request"]
@@ -252,6 +258,8 @@ def _target(prepared: Prepared, exchange: Exchange, step: str) -> dict[str, Any]
 def _answer(exchange: Exchange, step: str) -> dict[str, Any]:
     if step == "wait":
         return {"status": "unknown", "by": "a stage that waits"}
+    if _lacks_keys(exchange):
+        return {"status": "unknown", "by": "keys that only a running edge has fetched"}
     if step == "fetch":
         return {"status": "unknown", "by": f"origin {exchange.ctx.plan.origin}"}
     if step == "share":

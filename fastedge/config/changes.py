@@ -9,7 +9,7 @@ from fastedge.config.sections import FIELDS, dotted
 def needs_restart(old: EdgeConfig, new: EdgeConfig) -> list[str]:
     """The changes that cannot be made live, one line each; an empty list says that a reload can do all."""
     changed = []
-    for section in ("server", "cache", "log", "admin"):
+    for section in ("server", "revocations", "cache", "log", "admin"):
         before, after = getattr(old, section), getattr(new, section)
         if (before is None) != (after is None):
             changed.append(f"{section}: the section was {'added' if before is None else 'removed'}")

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Mapping
 
 from fastedge.config.problems import Problems, shown
-from fastedge.config.schema import EdgeConfig, Key, Origin, Site
+from fastedge.config.schema import Credentials, EdgeConfig, Key, Origin, Site
 from fastedge.config.sections import FIELDS, dotted
+from fastedge.config.values import WebUrl, may_be_fetched
 
 
 def check(config: EdgeConfig, sites: Mapping[int, Site], origins: frozenset[str] | None, problems: Problems) -> None:
@@ -18,6 +19,10 @@ def check(config: EdgeConfig, sites: Mapping[int, Site], origins: frozenset[str]
         _check_tls(dotted("origins", name), origin, problems)
     for name, key in config.keys.items():
         _check_key(dotted("keys", name), key, problems)
+    for name, credentials in config.credentials.items():
+        _check_credentials(dotted("credentials", name), credentials, problems)
+    if config.revocations.journal is not None and config.revocations.journal == config.revocations.file:
+        problems.add("revocations.journal", "found the file of revocations, expected a file of its own")
     _check_hosts(sites, problems)
     if origins is not None:
         _check_origin_names(config, sites, origins, problems)
@@ -48,10 +53,37 @@ def _check_tls(key: str, origin: Origin, problems: Problems) -> None:
 
 
 def _check_key(path: str, key: Key, problems: Problems) -> None:
-    names = [field.name for field in FIELDS[Key] if field.name != "jwks_url"]
+    names = [field.name for field in FIELDS[Key] if field.default is None and field.name != "tls_ca_file"]
     given = [name for name in names if getattr(key, name) is not None]
+    if len(given) == 1:
+        _check_fetching(path, given[0], key, problems)
+    elif not any(problem.key.startswith(f"{path}.") for problem in problems.found):
+        problems.add(path, f"found {' and '.join(given) or 'no source'}, expected exactly one of {', '.join(names)}")
+
+
+def _check_credentials(path: str, credentials: Credentials, problems: Problems) -> None:
+    names = [field.name for field in FIELDS[Credentials]]
+    given = [name for name in names if getattr(credentials, name) is not None]
     if len(given) != 1 and not any(problem.key.startswith(f"{path}.") for problem in problems.found):
         problems.add(path, f"found {' and '.join(given) or 'no source'}, expected exactly one of {', '.join(names)}")
+
+
+def _check_fetching(path: str, source: str, key: Key, problems: Problems) -> None:
+    """What is fetched is who may come in: nobody between may change it, and no option may be without an effect."""
+    options = ("refresh_s", "keep_s", "timeout_ms", "tls_ca_file", "plain_http")
+    given = [field.name for field in FIELDS[Key] if field.name in options and getattr(key, field.name) != field.default]
+    if key.url is None:
+        for name in given:
+            problems.add(dotted(path, name), "found without jwks_url or openid_issuer, expected only beside one")
+        return
+    url = WebUrl.read(key.url)
+    for name in {"https": ("plain_http",), "http": ("tls_ca_file",)}[url.scheme]:
+        if name in given:
+            problems.add(dotted(path, name), f"found beside an {url.scheme} URL, where it has no effect")
+    if not may_be_fetched(url, plain_http=key.plain_http):
+        problems.add(
+            dotted(path, source), "found an http URL of another host, expected https (or plain_http = true beside it)"
+        )
 
 
 def _check_hosts(sites: Mapping[int, Site], problems: Problems) -> None:

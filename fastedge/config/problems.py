@@ -1,6 +1,7 @@
 """What is wrong with a configuration: all of it at once, each with file, key, what was found and what is expected.
 
-A message must never repeat a secret: what stands below `keys`, and user information in an address, is not shown.
+A message must never repeat a secret: what stands below `keys` or `credentials`, and user information in an address, is
+not shown.
 """
 
 from collections.abc import Iterable
@@ -90,7 +91,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def _is_secret(key: str) -> bool:
     # A secret pasted where the name of a variable or a file belongs must not reach the terminal or the log.
-    return key.startswith("keys.") or key == "admin.token_env"
+    return key.startswith(("keys.", "credentials.")) or key == "admin.token_env"
 
 
 def _shown_text(value: str) -> str:

@@ -13,7 +13,7 @@ from fastedge.config.sections import FIELDS, Field
 from fastedge.config.values import KINDS
 
 _BLOCK = re.compile(r"<!-- keys of (\w+) -->\n.*?<!-- end -->", re.DOTALL)
-_UNITS = {"_ms": "ms", "_mb": "MiB", "_mb_max": "MiB"}
+_UNITS = {"_ms": "ms", "_s": "s", "_mb": "MiB", "_mb_max": "MiB"}
 
 
 def with_tables(text: str) -> str:

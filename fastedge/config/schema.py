@@ -17,11 +17,12 @@ from fastedge.config.values import (
     FilePath,
     HostName,
     HostPattern,
+    IssuerUrl,
+    KeyUrl,
     Listener,
     LogTarget,
     Name,
     Network,
-    NotYet,
     OriginHost,
     OriginServer,
     Unkeyed,
@@ -182,7 +183,7 @@ class Origin(Struct, frozen=True, kw_only=True):
 
 
 class Key(Struct, frozen=True, kw_only=True):
-    """A secret or a set of keys. Exactly one of these keys says where it comes from."""
+    """A secret or a set of keys. Exactly one of the first seven says where it comes from."""
 
     secret_env: Annotated[
         VariableName | None, Meta(description="The environment variable that holds a shared secret.")
@@ -190,12 +191,99 @@ class Key(Struct, frozen=True, kw_only=True):
     secret_file: Annotated[
         FilePath | None, Meta(description="A file that holds a shared secret; one line end at its end does not count.")
     ] = None
-    public_key_file: Annotated[FilePath | None, Meta(description="A public key (PEM).")] = None
+    public_key_file: Annotated[FilePath | None, Meta(description="A public key or a certificate (PEM).")] = None
     jwks_env: Annotated[
         VariableName | None, Meta(description="The environment variable that holds a JWK Set (RFC 7517).")
     ] = None
     jwks_file: Annotated[FilePath | None, Meta(description="A file that holds a JWK Set.")] = None
-    jwks_url: Annotated[NotYet | None, Meta(description="Reserved: not supported yet.")] = None
+    jwks_url: Annotated[
+        KeyUrl | None, Meta(description="Where a JWK Set is fetched, again and again, beside the traffic.")
+    ] = None
+    openid_issuer: Annotated[
+        IssuerUrl | None,
+        Meta(
+            description="An OpenID provider, as `iss` names it: its `/.well-known/openid-configuration` says where its "
+            "JWK Set is fetched."
+        ),
+    ] = None
+    refresh_s: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=limits.keys_lifetime_s_max,
+            description="How long a fetched set is good where its response does not say so.",
+        ),
+    ] = limits.keys_refresh_s
+    keep_s: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=limits.keys_keep_s_max,
+            description="How long the last good set is used while no newer one can be had. Then it is gone: 503.",
+        ),
+    ] = limits.keys_keep_s
+    timeout_ms: Annotated[
+        int, Meta(ge=1, le=limits.keys_timeout_ms_max, description="For one fetch as a whole, discovery included.")
+    ] = limits.keys_timeout_ms
+    tls_ca_file: Annotated[
+        FilePath | None,
+        Meta(description="The authorities that the provider is verified by (PEM). Left out: the system's."),
+    ] = None
+    plain_http: Annotated[
+        bool,
+        Meta(description="Whether keys may come by `http` from another host: anyone between can change them."),
+    ] = False
+
+    @property
+    def url(self) -> str | None:
+        """Where keys are fetched, or are found out how; None: they are not fetched."""
+        return self.jwks_url or self.openid_issuer
+
+
+class Credentials(Struct, frozen=True, kw_only=True):
+    """Who may come with an API key or a password. Exactly one of these keys says where they are."""
+
+    api_keys_file: Annotated[
+        FilePath | None,
+        Meta(description="Consumers and the hashes of their keys (JSON), as `fastedge api-key` writes it."),
+    ] = None
+    api_keys_env: Annotated[VariableName | None, Meta(description="The environment variable that holds such JSON.")] = (
+        None
+    )
+    users_file: Annotated[
+        FilePath | None,
+        Meta(description="Users, one `name:hash` a line (Argon2id or scrypt), as `fastedge password` writes it."),
+    ] = None
+    users_env: Annotated[VariableName | None, Meta(description="The environment variable that holds such lines.")] = (
+        None
+    )
+
+
+class Revocations(Struct, frozen=True, kw_only=True):
+    """Tokens that are no longer good before their time is over; more of them come by `POST /v1/revocations`."""
+
+    file: Annotated[
+        FilePath | None,
+        Meta(
+            description="Revocations, a JSON object a line. What is no longer there after a reload is revoked no more."
+        ),
+    ] = None
+    journal: Annotated[
+        FilePath | None,
+        Meta(
+            description="Where those that were POSTed are kept over a restart. Left out: they end with the supervisor.",
+            extra=_RESTART,
+        ),
+    ] = None
+    entries_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=limits.revocations_asked_max,
+            description="Revocations in force on the host, 64 bytes of memory each.",
+            extra=_RESTART,
+        ),
+    ] = limits.revocations_entries_max
 
 
 class Table(Struct, frozen=True, kw_only=True):
@@ -289,6 +377,8 @@ class EdgeConfig(Struct, frozen=True, kw_only=True):
     policy: Policy = Policy()
     origins: Mapping[str, Origin] = MappingProxyType({})
     keys: Mapping[str, Key] = MappingProxyType({})
+    credentials: Mapping[str, Credentials] = MappingProxyType({})
+    revocations: Revocations = Revocations()
     tables: Mapping[str, Table] = MappingProxyType({})
     cache: Cache = Cache()
     geo: Geo = Geo()
@@ -325,6 +415,8 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         "policy": Section(Policy),
         "origins": Section(Origin, Shape.NAMED, limits.origins_max),
         "keys": Section(Key, Shape.NAMED, limits.keys_max),
+        "credentials": Section(Credentials, Shape.NAMED, limits.credentials_max),
+        "revocations": Section(Revocations),
         "tables": Section(Table, Shape.NAMED, limits.tables_max),
         "cache": Section(Cache),
         "geo": Section(Geo),

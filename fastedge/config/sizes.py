@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from fastedge._core.revocations import mapping_bytes
 from fastedge.config.schema import EdgeConfig
 
 
@@ -26,6 +27,10 @@ def sizes(config: EdgeConfig, cores: int) -> tuple[Size, ...]:
     for name, origin in config.origins.items():
         rows.append(_each(f"origins.{name}.connections_max", origin.connections_max, workers, "connections"))
         rows.append(_each(f"origins.{name}.queue_max", origin.queue_max, workers, "requests"))
+    can_be_posted = config.admin is not None and config.admin.token_env is not None
+    if config.revocations.file is not None or can_be_posted:
+        size_mb = (mapping_bytes(config.revocations.entries_max) + (1 << 20) - 1) >> 20
+        rows.append(Size("revocations.entries_max", size_mb, size_mb, "MiB"))
     rows.append(_each("cache.memory_mb", config.cache.memory_mb, workers, "MiB"))
     if config.cache.disk_path is not None:
         rows.append(Size("cache.disk_mb", config.cache.disk_mb, config.cache.disk_mb, "MiB"))

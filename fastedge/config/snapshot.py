@@ -4,11 +4,13 @@ Immutable; a reload makes a new one beside the traffic. How bytes become a key s
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
 
+from fastedge.config.keysources import KeySource, key_source
 from fastedge.config.problems import ConfigErrors, Problem
 from fastedge.config.schema import EdgeConfig, Key
 from fastedge.config.sections import dotted
@@ -19,37 +21,51 @@ Maker = Callable[[str, bytes], Any]  # of a name for messages and the bytes; rai
 
 
 class Makers(Struct, frozen=True):
-    """Who makes what: key sets of a shared secret, a PEM file and a JWK Set, a redirect table, a geo table."""
+    """Who makes what: key sets of a shared secret, a PEM file and a JWK Set, the place of a set that is fetched, API keys,
+    users, a redirect table, a geo table, and revocations (at most so many)."""
 
     secret: Maker
     public_key: Maker
     jwks: Maker
+    fetched: Callable[[KeySource], Any]
+    api_keys: Maker
+    users: Maker
     table: Maker
     geo: Maker
     shipped_geo: Callable[[], Any]
+    revocations: Callable[[str, bytes, int], Any]
 
 
 class Snapshot(Struct, frozen=True):
-    """What a pipeline is bound to: `keys` and `tables` by name, the names of the origins, and the geo table."""
+    """What a pipeline is bound to: `keys`, `credentials` and `tables` by name, the names of the origins, the geo table,
+    and the revocations: None where nobody can be revoked."""
 
     keys: Mapping[str, Any]
     tables: Mapping[str, Any]
     origins: frozenset[str]
     geo: Any
+    credentials: Mapping[str, Any] = MappingProxyType({})
+    revocations: Any = None
 
     def __repr__(self) -> str:
         return f"<Snapshot: {len(self.keys)} keys, {len(self.tables)} tables, {len(self.origins)} origins>"
 
 
-def make_snapshot(config: EdgeConfig, sources: Sources, makers: Makers) -> Snapshot:
-    """The snapshot of a configuration that `load` gave. Raises ConfigErrors for all that cannot be made."""
+def make_snapshot(config: EdgeConfig, sources: Sources, makers: Makers, revocations: Any = None) -> Snapshot:
+    """The snapshot of a configuration that `load` gave. Raises ConfigErrors for all that cannot be made.
+
+    `revocations` is the host's table; without one a table is made of the file alone.
+    """
     problems: list[Problem] = []
     keys = _made(problems, sources, _keys(config, sources, makers))
+    credentials = _made(problems, sources, _credentials(config, sources, makers))
     tables = _made(problems, sources, _tables(config, sources, makers))
     geo = _made(problems, sources, _geo(config, sources, makers))
+    if revocations is None:
+        revocations = _made(problems, sources, _revocations(config, sources, makers)).get("revocations")
     if problems:
         raise ConfigErrors(problems)
-    return Snapshot(keys, tables, frozenset(config.origins), geo["geo"])
+    return Snapshot(keys, tables, frozenset(config.origins), geo["geo"], credentials, revocations)
 
 
 _Job = tuple[str, str, Callable[[], Any]]  # the name in the snapshot, the key of edge.toml, how it is made
@@ -67,11 +83,15 @@ def _made(problems: list[Problem], sources: Sources, jobs: Iterator[_Job]) -> Ma
 
 def _keys(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:
     for name, key in config.keys.items():
-        source, maker, data = _key_source(key, sources, makers)
-        yield name, dotted(dotted("keys", name), source), _job(maker, name, data)
+        path = dotted("keys", name)
+        if key.url is not None:
+            yield name, path, partial(makers.fetched, key_source(name, key, sources))
+        else:
+            field, maker, data = _key_bytes(key, sources, makers)
+            yield name, dotted(path, field), _job(maker, name, data)
 
 
-def _key_source(key: Key, sources: Sources, makers: Makers) -> tuple[str, Maker, bytes]:
+def _key_bytes(key: Key, sources: Sources, makers: Makers) -> tuple[str, Maker, bytes]:
     if key.secret_env:
         return "secret_env", makers.secret, sources.variables[key.secret_env]
     if key.secret_file:
@@ -82,6 +102,17 @@ def _key_source(key: Key, sources: Sources, makers: Makers) -> tuple[str, Maker,
         return "jwks_env", makers.jwks, sources.variables[key.jwks_env]
     assert key.jwks_file is not None, "load() lets no key without a source through"
     return "jwks_file", makers.jwks, sources.files[key.jwks_file]
+
+
+def _credentials(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:
+    for name, one in config.credentials.items():
+        for source, maker in (("api_keys", makers.api_keys), ("users", makers.users)):
+            file, variable = getattr(one, f"{source}_file"), getattr(one, f"{source}_env")
+            key = dotted(dotted("credentials", name), f"{source}_file" if file else f"{source}_env")
+            if file:
+                yield name, key, _job(maker, sources.shown(file), sources.files[file])
+            elif variable:
+                yield name, key, _job(maker, name, sources.variables[variable])
 
 
 def _tables(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:
@@ -96,6 +127,13 @@ def _geo(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]
         yield "geo", "geo", makers.shipped_geo
     else:
         yield "geo", "geo.database", _job(makers.geo, sources.shown(database), sources.files[database])
+
+
+def _revocations(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:
+    file, entries_max = config.revocations.file, config.revocations.entries_max
+    if file is not None:
+        name, data = sources.shown(file), sources.files[file]
+        yield "revocations", "revocations.file", lambda: makers.revocations(name, data, entries_max)
 
 
 def _job(maker: Maker, name: str, data: bytes) -> Callable[[], Any]:

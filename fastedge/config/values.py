@@ -13,7 +13,7 @@ from typing import Any, NewType
 
 from msgspec import Struct
 
-from fastedge.limits import config_name_chars_max, config_path_bytes_max, unix_path_bytes_max
+from fastedge.limits import config_name_chars_max, config_path_bytes_max, unix_path_bytes_max, url_chars_max
 
 Name = NewType("Name", str)
 FilePath = NewType("FilePath", str)  # joined with the directory of edge.toml
@@ -24,13 +24,15 @@ OriginHost = NewType("OriginHost", str)  # "preserve", "origin", or a HostName w
 CdnId = NewType("CdnId", str)
 LogTarget = NewType("LogTarget", str)  # "stdout", "off", or a FilePath
 Unkeyed = NewType("Unkeyed", str)  # "report", "error", or "ignore"
-NotYet = NewType("NotYet", str)  # a key that is reserved
+KeyUrl = NewType("KeyUrl", str)  # of a JWK Set, as it was written; `WebUrl.read` takes it apart
+IssuerUrl = NewType("IssuerUrl", str)  # of an OpenID provider, as it was written: it is compared as it stands
 
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_-]{{0,{config_name_chars_max - 1}}}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _PORT = re.compile(r"[0-9]{1,5}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,255}")  # RFC 9110 §5.6.2
+_URL = re.compile(r"(https?)://([^/?#]*)(/[!-~]*|\\?[!-~]*)?", re.IGNORECASE)
 _HOST_AND_PORT = re.compile(r"(\[[^\[\]]*\]|[^\[\]:]*)(?::(.*))?", re.DOTALL)
 
 _HOST_CHARS_MAX = 253  # RFC 1035 §2.3.4, written with dots
@@ -77,6 +79,48 @@ class Network(Struct, frozen=True):
         if self.version == 4:
             return f"{IPv4Address(self.packed[12:])}/{self.prefix_bits - 96}"
         return f"{IPv6Address(self.packed)}/{self.prefix_bits}"
+
+
+class WebUrl(Struct, frozen=True):
+    """An http or https URL taken apart: who is connected to (a lower-case name or an IP address), and what is asked."""
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    @classmethod
+    def read(cls, text: str) -> "WebUrl":
+        """ValueError says what is expected of one."""
+        match = _URL.fullmatch(text)
+        if not match or len(text) > url_chars_max:
+            raise ValueError("an absolute http or https URL in printable ASCII")
+        if "@" in match[2] or "#" in text:
+            raise ValueError("a URL without user and without fragment")
+        scheme, target = match[1].lower(), match[3] or "/"
+        host, port = _split(match[2])
+        number = _DEFAULT_PORTS[scheme] if port is None else _port(port, lowest=1)
+        return cls(scheme, _without_brackets(_host(host)), number, target if target.startswith("/") else f"/{target}")
+
+    @property
+    def authority(self) -> str:
+        """As a Host field has it."""
+        is_default = self.port == _DEFAULT_PORTS[self.scheme]
+        text = _host_and_port(self.host, self.port)
+        return text.rpartition(":")[0] if is_default else text
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether what is sent there stays on this host."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+def may_be_fetched(url: WebUrl, *, plain_http: bool) -> bool:
+    """Whether keys may come from there: by https, or where nobody is between, or where that does not matter."""
+    return url.scheme == "https" or url.is_loopback or plain_http
 
 
 def parse_name(value: object, base: str) -> Name:
@@ -152,8 +196,17 @@ def parse_unkeyed(value: object, base: str) -> Unkeyed:
     return Unkeyed(str(value))
 
 
-def parse_not_yet(value: object, base: str) -> NotYet:
-    raise ValueError("nothing: it is not supported yet")
+def parse_key_url(value: object, base: str) -> KeyUrl:
+    _check_url(value, 'such as "https://id.example/jwks.json"')
+    return KeyUrl(str(value))
+
+
+def parse_issuer_url(value: object, base: str) -> IssuerUrl:
+    """OpenID Connect Discovery 1.0 §3: no query and no fragment."""
+    url = _check_url(value, 'such as "https://id.example", as it stands in tokens')
+    if "?" in url.target:
+        raise ValueError("an issuer, which has no query")
+    return IssuerUrl(str(value))
 
 
 def parse_listener(value: object, base: str) -> Listener:
@@ -250,12 +303,20 @@ KINDS: Mapping[object, Kind] = MappingProxyType(
         CdnId: Kind(parse_cdn_id, "string"),
         LogTarget: Kind(parse_log_target, "string"),
         Unkeyed: Kind(parse_unkeyed, "string", {"enum": ["report", "error", "ignore"]}),
-        NotYet: Kind(parse_not_yet, "reserved"),
+        KeyUrl: Kind(parse_key_url, "URL"),
+        IssuerUrl: Kind(parse_issuer_url, "URL"),
         Listener: Kind(parse_listener, "address", _LISTENER_SCHEMA),
         OriginServer: Kind(parse_origin_server, "server"),
         Network: Kind(parse_network, "network"),
     }
 )
+
+
+def _check_url(value: object, example: str) -> WebUrl:
+    try:
+        return WebUrl.read(value if isinstance(value, str) else "")
+    except ValueError as why:
+        raise ValueError(f"a URL {example}: {why}") from None
 
 
 def _host(text: str) -> str:

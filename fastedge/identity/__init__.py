@@ -1,1 +1,1 @@
-"""Who is asking: tokens and keys, as pure decisions. Never reads a clock, a file or a socket."""
+"""Who is asking: tokens, keys, passwords, signed URLs, as pure decisions. Never reads a clock, a file or a socket."""

@@ -1,63 +1,66 @@
-"""The signature algorithms of RFC 7518 §3 as one table: name, key type, what makes a check out of a key.
+"""The signature algorithms as one table: name, key type, curve, and what makes a check out of a key (RFC 7518 §3.1).
 
-An algorithm belongs to one key type, so a public key can never serve as an HMAC secret (RFC 8725 §2.1), and there is no
-"none". A new algorithm is a row here.
+An algorithm belongs to one key type and, where that has curves, to its curves, so a public key can never serve as an
+HMAC secret (RFC 8725 §2.1), and there is no "none". A new algorithm is a row here.
 """
 
-import hashlib
-import hmac
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.hashes import SHA256, HashAlgorithm
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 
-Check = Callable[[bytes, bytes], bool]  # whether (signing input, signature) belong together
+from fastedge.identity.signature import Check, EcdsaCheck, EddsaCheck, HmacCheck, RsaCheck
 
 
 class Algorithm(NamedTuple):
     name: str
-    key_type: str  # the JWK's kty
-    check_with: Callable[[Any], Check]  # from the key's material
+    key_type: str  # the JWK's kty,
+    curves: tuple[str | None, ...]  # and its crv, one of these
+    secret_bytes_min: int  # RFC 7518 §3.2: as long as the hash; 0 where the key is none
+    check_with: Callable[[Any], Check]  # from the key itself
 
 
-def _hmac(secret: bytes, *, hash_name: str) -> Check:
-    """HMAC with both blocks hashed beforehand (RFC 2104 §4): half the cost of `hmac.digest` on a short token."""
-    first, second = hashlib.new(hash_name), hashlib.new(hash_name)
-    block = secret if len(secret) <= first.block_size else hashlib.new(hash_name, secret).digest()
-    block = block.ljust(first.block_size, b"\0")
-    first.update(bytes(byte ^ 0x36 for byte in block))
-    second.update(bytes(byte ^ 0x5C for byte in block))
-
-    def check(signing_input: bytes, signature: bytes) -> bool:
-        inner, outer = first.copy(), second.copy()
-        inner.update(signing_input)
-        outer.update(inner.digest())
-        return hmac.compare_digest(outer.digest(), signature)
-
-    return check
+def _hmac(name: str, hash: HashAlgorithm) -> Algorithm:
+    return Algorithm(name, "oct", (None,), hash.digest_size, partial(HmacCheck, hash_name=hash.name))
 
 
-def _rsa_pkcs1(key: RSAPublicKey, *, hashed: HashAlgorithm) -> Check:
-    padding = PKCS1v15()
+def _pkcs1(name: str, hash: HashAlgorithm) -> Algorithm:
+    return Algorithm(name, "RSA", (None,), 0, partial(RsaCheck, padding=PKCS1v15(), hash=hash))
 
-    def check(signing_input: bytes, signature: bytes) -> bool:
-        try:
-            key.verify(signature, signing_input, padding, hashed)
-        except InvalidSignature:
-            return False
-        return True
 
-    return check
+def _pss(name: str, hash: HashAlgorithm) -> Algorithm:
+    padding = PSS(MGF1(hash), salt_length=hash.digest_size)
+    return Algorithm(name, "RSA", (None,), 0, partial(RsaCheck, padding=padding, hash=hash))
+
+
+def _ecdsa(name: str, curve: str, hash: HashAlgorithm) -> Algorithm:
+    return Algorithm(name, "EC", (curve,), 0, partial(EcdsaCheck, hash=hash))
+
+
+def _eddsa(name: str, *curves: str) -> Algorithm:
+    return Algorithm(name, "OKP", curves, 0, EddsaCheck)
 
 
 _TABLE = (
-    Algorithm("HS256", "oct", partial(_hmac, hash_name="sha256")),
-    Algorithm("RS256", "RSA", partial(_rsa_pkcs1, hashed=SHA256())),
+    _hmac("HS256", SHA256()),
+    _hmac("HS384", SHA384()),
+    _hmac("HS512", SHA512()),
+    _pkcs1("RS256", SHA256()),
+    _pkcs1("RS384", SHA384()),
+    _pkcs1("RS512", SHA512()),
+    _pss("PS256", SHA256()),
+    _pss("PS384", SHA384()),
+    _pss("PS512", SHA512()),
+    _ecdsa("ES256", "P-256", SHA256()),
+    _ecdsa("ES384", "P-384", SHA384()),
+    _ecdsa("ES512", "P-521", SHA512()),
+    _ecdsa("ES256K", "secp256k1", SHA256()),  # RFC 8812
+    _eddsa("EdDSA", "Ed25519", "Ed448"),  # RFC 8037, and by their own names RFC 9864
+    _eddsa("Ed25519", "Ed25519"),
+    _eddsa("Ed448", "Ed448"),
 )
 
 ALGORITHMS: Mapping[str, Algorithm] = MappingProxyType({row.name: row for row in _TABLE})

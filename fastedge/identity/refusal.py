@@ -11,8 +11,10 @@ class TokenRefusal(Enum):
     TOO_LARGE = "too_large"
     MALFORMED = "malformed"  # not three parts of strict base64url, not JSON objects, a member twice, a wrong type
     CRITICAL = "critical"  # `crit` or `b64`: an extension that has to be understood, and none is (RFC 7515 §4.1.11)
+    TYPE = "type"  # another `typ` than was asked for; or `cty`: something else than claims is inside
     ALGORITHM = "algorithm"  # not in the allow-list of this stage and its keys
     NO_KEY = "no_key"  # no key by that `kid`, or several that fit
+    KEYS_UNAVAILABLE = "keys_unavailable"  # none could be fetched, or not for too long: the answer is a 503
     SIGNATURE = "signature"
     MISSING_CLAIM = "missing_claim"
     INVALID_CLAIM = "invalid_claim"  # a registered claim of the wrong type, a date that is no finite number
@@ -21,4 +23,3 @@ class TokenRefusal(Enum):
     ISSUER = "issuer"
     AUDIENCE = "audience"
     REVOKED = "revoked"
-    KEYS_UNAVAILABLE = "keys_unavailable"  # none could be fetched, or not for too long: the answer is a 503

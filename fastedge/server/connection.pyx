@@ -297,7 +297,7 @@ cdef class ClientConnection(FlightListener):
             raise WireError(413, "body_too_large")
         self.pools = front.pools        # a reload must not change them under a request
         self.exchange = front.engine.open(
-            request, self.started, steady_us(self.started_us), client, front.store, front.purges
+            request, self.started, steady_us(self.started_us), client, front.store, front.purges, self.pools
         )
         if self.exchange is None:
             raise WireError(421, "unclaimed_host")
@@ -556,6 +556,8 @@ cdef class ClientConnection(FlightListener):
             return self._join(flight)
         if flights.tiers.load(exchange, partial(self._disk_was_asked, exchange)):
             return 0
+        if exchange.falls_back():
+            return self._act(exchange.look())
         claim = flights.tiers.claim(exchange)
         if claim is not None and not claim.is_leader:
             flight = flights.begin(exchange)

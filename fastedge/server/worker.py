@@ -4,11 +4,14 @@ It obeys: `start`, `commit` a prepared generation, `drain`. Who tells it so is n
 """
 
 import asyncio
+import inspect
 import logging
 import os
 import socket
 import traceback
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from fastedge._core.metrics import Metrics, extend_origins
@@ -27,6 +30,7 @@ from fastedge.limits import (
     metrics_origins_max,
     stage_error_chars_max,
     stage_errors_logged_a_second_max,
+    step_threads,
     tick_ms,
 )
 from fastedge.origin.connector import Connector, make_pool
@@ -67,7 +71,9 @@ class Worker:
         self._connector = Connector(loop, self._timers)
         self._servers: list[asyncio.AbstractServer] = []
         self._evictions = 0  # counted already
+        self._steps: set[asyncio.Future[Any]] = set()  # what stages wait for
         self._errors = _StageErrors()
+        self._threads = ThreadPoolExecutor(step_threads, thread_name_prefix="fastedge-step")
         purges = private_purges() if purges is None else purges
         store = _make_store(prepared.config.cache, disk)
         self.disk = disk
@@ -147,6 +153,9 @@ class Worker:
             self.disk.close()
         for connection in list(self.front.connections):
             connection.abort()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for step in self._steps:
+            step.cancel()
         await self._connector.close(self.front.pools)
         await asyncio.sleep(0)
         return drained
@@ -163,9 +172,20 @@ class Worker:
     # --- what the front asks for --------------------------------------------------------------------------------
 
     def _perform(self, step: Callable[[], Any], callback: Callable[[Any], None]) -> None:
-        """A Wait's step, off the loop; its answer, or the exception that it raised, goes to `callback`."""
-        future = self._loop.run_in_executor(None, step)
-        future.add_done_callback(lambda done: callback(done.exception() or done.result()))
+        """A Wait's step: an `async def` on the loop, any other in a thread. Its answer, or the exception that it raised,
+        goes to `callback`; when the worker ends it is cut off."""
+        future: asyncio.Future[Any]
+        if inspect.iscoroutinefunction(step):
+            future = self._loop.create_task(step())
+        else:
+            future = self._loop.run_in_executor(self._threads, step)
+        self._steps.add(future)
+        future.add_done_callback(partial(self._performed, callback))
+
+    def _performed(self, callback: Callable[[Any], None], done: asyncio.Future[Any]) -> None:
+        self._steps.discard(done)
+        if not done.cancelled():
+            callback(done.exception() or done.result())
 
     def _tick(self) -> None:
         self._loop.call_later(tick_ms / 1000, self._tick)

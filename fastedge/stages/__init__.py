@@ -2,24 +2,31 @@
 
 from fastedge._core.condition import Match
 from fastedge._core.pipeline import When
+from fastedge.stages.api_key_auth import ApiKeyAuth
+from fastedge.stages.basic_auth import BasicAuth
 from fastedge.stages.cache_rules import CacheRules
 from fastedge.stages.combined import AllOf, AnyOf
 from fastedge.stages.experiment import Experiment
-from fastedge.stages.geo import GeoGate, GeoRoute
+from fastedge.stages.geo import GeoGate, GeoHeaders, GeoRoute
 from fastedge.stages.jwt_auth import JwtAuth
 from fastedge.stages.redirects import Redirects
 from fastedge.stages.require import Require
+from fastedge.stages.signed_url import SignedUrl
 
 __all__ = [
     "AllOf",
     "AnyOf",
+    "ApiKeyAuth",
+    "BasicAuth",
     "CacheRules",
     "Experiment",
     "GeoGate",
+    "GeoHeaders",
     "GeoRoute",
     "JwtAuth",
     "Match",
     "Redirects",
     "Require",
+    "SignedUrl",
     "When",
 ]

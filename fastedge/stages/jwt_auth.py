@@ -13,18 +13,19 @@ from fastedge._core.credential import CredentialSource
 from fastedge._core.gate import Admission
 from fastedge._core.jwtgate import JwtGate
 from fastedge._core.keyslot import KeySlot
-from fastedge._core.revocations import Revocable
 from fastedge._core.tokens import VerifiedTokens
 from fastedge.identity.algorithms import ALGORITHMS
-from fastedge.identity.claims import field_value, read_only
-from fastedge.identity.jwt import Rules, Verifier
+from fastedge.identity.judge import Judge
+from fastedge.identity.jwt import Verifier
 from fastedge.identity.keys import KeySet
 from fastedge.identity.refusal import TokenRefusal
+from fastedge.identity.rules import Rules
 from fastedge.limits import (
     token_cache_entries_max,
     token_cache_mb_max,
-    token_claim_field_bytes_max,
     token_leeway_s_max,
+    token_refusals_kb_max,
+    token_refusals_max,
 )
 from fastedge.stages.options import Options
 
@@ -58,6 +59,7 @@ class JwtAuth:
         algorithms: Collection[str] | None = None,
         leeway_s: float = 30,
         required: Collection[str] = (),
+        types: str | Collection[str] | None = None,
         require_issuer: bool = True,
         require_audience: bool = True,
         require_expiry: bool = True,
@@ -77,6 +79,7 @@ class JwtAuth:
         self._algorithms = self._known_algorithms(algorithms)
         self._leeway_s = float(options.number("leeway_s", leeway_s, 0, token_leeway_s_max))
         self._required = tuple(options.texts("required", required))
+        self._types = None if types is None else self._several("types", types)
         self._require_issuer = options.flag("require_issuer", require_issuer)
         self._require_audience = options.flag("require_audience", require_audience)
         self._require_expiry = options.flag("require_expiry", require_expiry)
@@ -94,11 +97,15 @@ class JwtAuth:
         keys = self._options.named("keys", self._keys, snapshot.keys, "keys")
         slot = keys if isinstance(keys, KeySlot) else KeySlot(keys)
         tokens = VerifiedTokens(self._cache_tokens, token_cache_mb_max << 20, self._random_bytes(48))
+
+        def verifier(keys: KeySet) -> Verifier:
+            return Verifier(keys, self._rules(keys, is_fetched=slot.renew is not None))
+
         return JwtGate(
             tokens,
             list(self._sources),
             slot,
-            lambda keys: self._judge(Verifier(keys, self._rules(keys, is_fetched=slot.renew is not None)), tokens),
+            lambda keys: self._judge(verifier(keys), tokens),
             stage="JwtAuth",
             realm=self._realm,
             reasons={reason.value: 503 if reason is TokenRefusal.KEYS_UNAVAILABLE else 401 for reason in TokenRefusal},
@@ -106,26 +113,13 @@ class JwtAuth:
             forward_token=self._forward_token,
             claim_fields=[row.field for row in self._forward],
             revocations=getattr(snapshot, "revocations", None),
+            tracer=lambda keys: verifier(keys).trace,
         )
 
     def _judge(self, verifier: Verifier, tokens: VerifiedTokens) -> Callable[[bytes, float], Admission | str]:
-        def judge(token: bytes, now: float) -> Admission | str:
-            verified = verifier.verify(token, now)
-            if isinstance(verified, TokenRefusal):
-                return str(verified.value)
-            said = verified.claims
-            revocable = Revocable(said.get("jti"), said.get("sub"), said.get("iat", float("-inf")))
-            fields = self._claim_fields(said)
-            frozen = read_only(said)
-            if fields is None or frozen is None:
-                return str((TokenRefusal.TOO_LARGE if fields is None else TokenRefusal.MALFORMED).value)
-            claims, values = frozen
-            private = any(not keyed for _, _, keyed in fields)
-            admission = Admission(claims, fields, private, revocable)
-            tokens.put(token, admission, verified.not_before, verified.expires, _cost_bytes(token, values, fields))
-            return admission
-
-        return judge
+        seed = self._random_bytes(48)
+        refused = VerifiedTokens(token_refusals_max, token_refusals_kb_max << 10, seed, True)
+        return Judge(verifier, self._forward, tokens, refused).judge
 
     def _rules(self, keys: KeySet, *, is_fetched: bool) -> Rules:
         """What keys that are fetched can verify may be another algorithm tomorrow; it is never HMAC."""
@@ -145,19 +139,8 @@ class JwtAuth:
             require_audience=self._require_audience,
             require_expiry=self._require_expiry,
             required=self._required,
+            types=self._types,
         )
-
-    def _claim_fields(self, claims: Mapping[str, Any]) -> list[tuple[str, str, bool]] | None:
-        """What the origin is told; None when a value is too long."""
-        fields: list[tuple[str, str, bool]] = []
-        for row in self._forward:
-            if claims.get(row.claim) is None:
-                continue
-            text = field_value(claims[row.claim])
-            if len(text) > token_claim_field_bytes_max:
-                return None
-            fields.append((row.field, text, row.keyed))
-        return fields
 
     # --- options ----------------------------------------------------------------------------------------------------
 
@@ -166,8 +149,11 @@ class JwtAuth:
             if required:
                 raise self._options.error(option, f"say whom to accept, or require_{option}=False to accept anyone")
             return None
+        return self._several(option, value)
+
+    def _several(self, option: str, value: object) -> frozenset[str]:
         accepted = self._options.texts(option, [value] if isinstance(value, str) else value)
-        if not accepted or "" in accepted:
+        if not accepted:
             raise self._options.error(option, "an empty list accepts nobody")
         return accepted
 
@@ -187,8 +173,3 @@ class JwtAuth:
         if not chosen:
             raise self._options.error("algorithms", "an empty list accepts nobody")
         return chosen
-
-
-def _cost_bytes(token: bytes, values: int, fields: list[tuple[str, str, bool]]) -> int:
-    """An upper bound of what keeping a token takes: itself, its texts at four bytes a character, its objects."""
-    return 1024 + 5 * len(token) + 256 * values + sum(128 + len(text) for _, text, _ in fields)

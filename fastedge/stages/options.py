@@ -1,10 +1,14 @@
 """Options that several stages have, checked in the same words. Each raises ConfigError that names stage and option."""
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
+from fastedge._core.credential import CredentialSource
 from fastedge._core.message import Plan
 from fastedge.errors import ConfigError, StageError
+from fastedge.identity.claims import field_value
+from fastedge.limits import token_claim_field_bytes_max
 
 Made = TypeVar("Made")
 
@@ -55,6 +59,13 @@ class Options:
         except (StageError, ValueError) as error:
             raise self.error(option, str(error)) from None
 
+    def places(self, option: str, value: object, *, scheme: str) -> tuple[CredentialSource, ...]:
+        """Where a credential may stand, in order."""
+        texts = self.text_list(option, [value] if isinstance(value, str) else value)
+        if not texts or len(set(texts)) < len(texts):
+            raise self.error(option, "at least one place, each once")
+        return tuple(self.made(option, partial(CredentialSource, text, scheme=scheme)) for text in texts)
+
     def named(self, option: str, name: str, known: Mapping[str, Any], section: str) -> Any:
         """What of the configuration stands under that name."""
         found = known.get(name)
@@ -90,3 +101,11 @@ class Forwarded(NamedTuple):
     claim: str
     field: str
     keyed: bool
+
+
+def claim_fields(rows: tuple[Forwarded, ...], claims: Mapping[str, Any]) -> list[tuple[str, str, bool]] | None:
+    """What the origin is told, (field, value, keyed); None when a value is too long."""
+    fields = [
+        (row.field, field_value(claims[row.claim]), row.keyed) for row in rows if claims.get(row.claim) is not None
+    ]
+    return None if any(len(text) > token_claim_field_bytes_max for _, text, _ in fields) else fields

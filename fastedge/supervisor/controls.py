@@ -5,6 +5,9 @@ from typing import Any
 
 import msgspec
 
+from fastedge._core.revocations import RevocationsFull
+from fastedge.clock import now
+from fastedge.identity.revocations import parse_change
 from fastedge.supervisor.purging import Purger, absolute_url, parse_purging
 from fastedge.supervisor.reload import Outcome, Reloader, Result
 from fastedge.supervisor.supervisor import Supervisor
@@ -55,6 +58,17 @@ class SupervisorControls:
         except ValueError as error:
             return 400, {"error": str(error)}
         return 200, await self._purger.purge(purging)
+
+    async def revoke(self, body: bytes) -> tuple[int, Mapping[str, Any]]:
+        try:
+            return 200, await self._supervisor.revoker.change(parse_change(body, now()))
+        except ValueError as error:
+            return 400, {"error": str(error)}
+        except RevocationsFull as error:
+            return 507, {"error": str(error)}
+
+    async def revocations(self) -> tuple[int, Mapping[str, Any]]:
+        return 200, self._supervisor.revoker.status()
 
     async def inspect(self, url: str) -> tuple[int, Mapping[str, Any]]:
         try:

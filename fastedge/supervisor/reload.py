@@ -8,9 +8,11 @@ from enum import Enum
 from msgspec import Struct
 
 from fastedge.config import ConfigErrors, EdgeConfig, Sources, load, needs_restart
+from fastedge.config.keysources import key_sources
 from fastedge.config.problems import Problem
 from fastedge.handover import SealedSources
 from fastedge.limits import reload_timeout_ms
+from fastedge.revocation_list import for_workers
 from fastedge.supervisor.supervisor import Say, Supervisor
 from fastedge.supervisor.table import State
 
@@ -72,19 +74,24 @@ class Reloader:
         sources = await loop.run_in_executor(None, self._read)
         try:
             config = await loop.run_in_executor(None, load, sources)
+            revoked = await loop.run_in_executor(None, self._supervisor.revoker.read_file, config, sources)
         except ConfigErrors as errors:
             return errors.problems
         changes = needs_restart(self._supervisor.config, config)
         if changes:
             return tuple(Problem(sources.file, "", f"needs restart: {change}") for change in changes)
+        problems = await self._supervisor.providers.propose(key_sources(config, sources), sources.file)
+        if problems:
+            return problems
         self._generation += 1
-        sealed = SealedSources(sources, self._generation)
-        problems = await self._two_phases(sealed, config)
+        sealed = SealedSources(for_workers(config, sources), self._generation)
+        problems = await self._two_phases(sealed, config, revoked)
         if problems:
             sealed.close()
+            self._supervisor.providers.reject()
         return problems
 
-    async def _two_phases(self, sealed: SealedSources, config: EdgeConfig) -> tuple[Problem, ...]:
+    async def _two_phases(self, sealed: SealedSources, config: EdgeConfig, revoked: bytes) -> tuple[Problem, ...]:
         supervisor = self._supervisor
         if not await self._wait(lambda: bool(supervisor.table.of_state(State.READY))):
             return (Problem("", "", "no worker is ready to try the new configuration"),)
@@ -94,6 +101,11 @@ class Reloader:
         if vote.problems or supervisor.table.stopping:
             supervisor.reject(vote)
             return vote.problems or (Problem("", "", "fastedge is stopping"),)
+        try:
+            supervisor.revoker.take_file(revoked, sealed.sources)
+        except ConfigErrors as errors:
+            supervisor.reject(vote)
+            return errors.problems
         supervisor.adopt(vote, sealed, config)
         # Whoever does not get round to it is stuck, and its successor begins with the new generation.
         await self._wait(lambda: not supervisor.uncommitted)

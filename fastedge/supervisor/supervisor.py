@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import random
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from fastedge._core.diskindex import DiskIndex
 from fastedge._core.metrics import Metrics, extend_origins
 from fastedge.clock import monotonic, now
 from fastedge.config import EdgeConfig, Sources
+from fastedge.config.keysources import key_sources
 from fastedge.config.problems import Problem
 from fastedge.config.schema import Cache
 from fastedge.config.sizes import workers_of
@@ -26,6 +28,7 @@ from fastedge.control import (
     FromWorker,
     Inspect,
     Inspected,
+    KeysWanted,
     Prepare,
     Prepared,
     Ready,
@@ -33,12 +36,21 @@ from fastedge.control import (
     Start,
 )
 from fastedge.disk.directory import DirectoryLock, SharedIndex
-from fastedge.handover import SealedSources, SharedMetrics, SharedPurges
+from fastedge.handover import SealedSources, SharedMetrics, SharedPurges, seal_keys
 from fastedge.inspection import Inspection
-from fastedge.limits import cache_inspection_ms_max, supervisor_gap_ms_max, supervisor_tick_ms
+from fastedge.limits import (
+    cache_inspection_ms_max,
+    keys_start_timeout_ms,
+    supervisor_gap_ms_max,
+    supervisor_tick_ms,
+)
 from fastedge.purge_file import PurgeFile, open_purges
+from fastedge.revocation_list import for_workers
 from fastedge.server.prometheus import render
+from fastedge.supervisor.fetching import fetch_keys
 from fastedge.supervisor.listeners import Listeners
+from fastedge.supervisor.providers import Providers
+from fastedge.supervisor.revoking import Revoker
 from fastedge.supervisor.table import Kill, Reason, Spawn, State, WorkerTable
 from fastedge.supervisor.vote import Vote
 from fastedge.supervisor.workers import WorkerProcess, exit_text
@@ -59,11 +71,20 @@ class Supervisor:
         self.disk = DiskDirectory(config.cache) if config.cache.disk_path else None
         self.listeners = Listeners("server.listen", config.server.listen, count)
         self.config = config
-        self.sealed = SealedSources(sources, 1)
+        self.revoker = Revoker(config, sources, say)
+        self.sealed = SealedSources(for_workers(config, sources), 1)
         self.table = WorkerTable(count)
         self.metrics = SharedMetrics(count)
         self._own_metrics = Metrics(self.metrics.buffer, count)
         self.count = self._own_metrics.count
+        self.providers = Providers(
+            fetch_keys,
+            tell=lambda message: self.tell(self._workers, message),
+            count=self.count,
+            say=say,
+            now_s=lambda: monotonic() / 1_000_000,
+            chance=random.random,
+        )
         self.purges = SharedPurges()
         self.purge_file = _open_purge_file(config, self.purges, say)
         self.metric_origins = extend_origins((), config.origins)
@@ -87,18 +108,29 @@ class Supervisor:
 
     async def serve(self) -> int:
         """Runs the workers until told to stop, and until the last of them is gone."""
-        self._tick()
         try:
+            await self._fetch_first()
+            self._tick()
             return await self._exit
         finally:
+            self.providers.close()
             self.listeners.close()
             self.sealed.close()
             self.metrics.close()
             self.purges.close()
+            self.revoker.close()
             if self.purge_file is not None:
                 self.purge_file.close()
             if self.disk is not None:
                 self.disk.close()
+
+    async def _fetch_first(self) -> None:
+        """So that the first request finds keys; a provider that is down is waited for a while, and not longer."""
+        fetches = self.providers.begin(key_sources(self.config, self.sealed.sources))
+        if fetches:
+            ends: set[asyncio.Future[Any]] = {asyncio.gather(*fetches), self._exit}
+            timeout_s = keys_start_timeout_ms / 1000
+            await asyncio.wait(ends, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
 
     # --- what the outside asks for ------------------------------------------------------------------------------
 
@@ -121,9 +153,11 @@ class Supervisor:
         self.tell(self._workers, Reopen())
 
     def render_metrics(self) -> bytes:
+        figures = {**self.revoker.figures(), **self.providers.figures()}
         if self.disk is not None:
-            for name, value in self.disk.figures().items():
-                self._own_metrics.set(name, value)
+            figures.update(self.disk.figures())
+        for name, value in figures.items():
+            self._own_metrics.set(name, value)
         return render(self.metrics.buffer, self.metric_origins)
 
     def status(self) -> dict[str, Any]:
@@ -135,6 +169,7 @@ class Supervisor:
             "listeners": self.listeners.names,
             "draining": self.table.stopping,
             "reloading": self.vote is not None,
+            "keys": self.providers.status(),
             "workers": [
                 {
                     "worker": slot,
@@ -173,6 +208,7 @@ class Supervisor:
         """All could: from here on the new generation is the one, for these workers and for all that come after them."""
         before, self.sealed, self.config, self.vote = self.sealed, sealed, config, None
         before.close()
+        self.providers.adopt()
         # A worker that has ended since it voted is not told, nor is another one in its slot.
         voters = [slot for slot, worker in self._voters.items() if self._workers.get(slot) is worker]
         self.uncommitted = set(voters)
@@ -205,6 +241,7 @@ class Supervisor:
             self.table.slept(now_ms)
         self._ticked_ms = now_ms
         self._act()
+        self.providers.tick()
         self.on_tick(now_ms * 1000)
 
     def _act(self) -> None:
@@ -220,14 +257,16 @@ class Supervisor:
                     self._workers[slot].kill()
 
     def _spawn(self, slot: int) -> None:
-        sealed = self.sealed
+        sealed, keys = self.sealed, seal_keys(self.providers.sets())
         start = partial(
             Start,
             slot,
             sealed.generation,
             sources=sealed.descriptor,
+            keys=keys,
             metrics=self.metrics.descriptor,
             purges=self.purges.descriptor,
+            revocations=self.revoker.descriptor,
             disk=self.disk.descriptor if self.disk else None,
             purge_file=self.purge_file.descriptor if self.purge_file else None,
             listeners=self.listeners.descriptors(slot),
@@ -240,6 +279,8 @@ class Supervisor:
             self.table.spawned(slot, 0, sealed.generation, _now_ms())
             self.table.ended(slot, _now_ms(), is_success=False)
             return
+        finally:
+            os.close(keys)
         self._workers[slot] = worker
         self.table.spawned(slot, worker.pid, sealed.generation, _now_ms())
 
@@ -263,6 +304,8 @@ class Supervisor:
             case Inspected(number, objects, is_complete):
                 if number in self._inspections:
                     self._inspections[number].answered(slot, objects, is_complete)
+            case KeysWanted(source):
+                self.providers.ask(source, lambda answer: self.tell([slot], answer))
         self.changed.set()
 
     def _ready(self, slot: int, generation: int) -> None:

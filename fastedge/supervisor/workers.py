@@ -52,7 +52,7 @@ class WorkerProcess:
 
 
 def _spawn(start: Start) -> subprocess.Popen[bytes]:
-    shared = (start.sources, start.metrics, start.purges, start.purge_file, start.disk)
+    shared = (start.sources, start.keys, start.metrics, start.purges, start.revocations, start.purge_file, start.disk)
     inherited = (start.control, *shared, *start.listeners)
     command = [sys.executable, "-P", "-m", "fastedge.worker_process", msgspec.json.encode(start).decode()]
     # The same modules as here, however this process came to find them; -P keeps the working directory's out.

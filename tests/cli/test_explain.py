@@ -1,5 +1,7 @@
 """`fastedge explain` says what the edge would do, the rim and a stage's failure included."""
 
+import base64
+import hmac
 import json
 import sys
 from pathlib import Path
@@ -89,3 +91,58 @@ def test_broken_url_is_refused_without_a_traceback(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["explain", str(tmp_path / "edge.toml"), "http://[::1/"])
     assert result.exit_code == 2
     assert "expected a URL" in result.stderr
+
+
+def test_what_depends_on_fetched_keys_is_unknown(explain: Any, tmp_path: Path) -> None:
+    keys = '[keys.shop]\njwks_url = "http://127.0.0.1:9/jwks"\n'  # nobody is asked there
+    (tmp_path / "edge.toml").write_text(CONFIG + keys)
+    (tmp_path / "shop.py").write_text(
+        "from fastedge import Pipeline\nfrom fastedge.stages import JwtAuth\n"
+        'pipeline = Pipeline(JwtAuth(keys="shop", issuer="https://id.example", audience="shop"))\n'
+    )
+    report = explain("http://a/", "-H", "Authorization: Bearer a.b.c")
+    assert report["stages"][0]["outcome"] == "unknown"
+    assert report["answer"] == {"status": "unknown", "by": "keys that only a running edge has fetched"}
+    assert explain("http://a/")["answer"]["status"] == 401
+
+
+GATED = """
+from fastedge import Pipeline
+from fastedge.stages import JwtAuth
+pipeline = Pipeline(JwtAuth(keys="shop", require_issuer=False, require_audience=False, require_expiry=False))
+"""
+REVOKING = '[keys.shop]\nsecret_file = "secret"\n[revocations]\nfile = "revoked.jsonl"\n'
+SECRET = b"an HMAC secret of 32 bytes, just"
+
+
+def bearer(claims: dict[str, Any]) -> str:
+    parts = [json.dumps(part).encode() for part in ({"alg": "HS256"}, claims)]
+    signed = b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
+    signature = base64.urlsafe_b64encode(hmac.digest(SECRET, signed, "sha256")).rstrip(b"=")
+    return f"Authorization: Bearer {(signed + b'.' + signature).decode()}"
+
+
+def test_token_that_the_file_revokes_is_explained_so(explain: Any, tmp_path: Path) -> None:
+    (tmp_path / "edge.toml").write_text(CONFIG + REVOKING)
+    (tmp_path / "shop.py").write_text(GATED)
+    (tmp_path / "secret").write_bytes(SECRET)
+    (tmp_path / "revoked.jsonl").write_text('{"jti":"the-name"}\n')
+    assert explain("http://a/", "-H", bearer({"jti": "another"}))["answer"]["status"] == "unknown"
+    report = explain("http://a/", "-H", bearer({"jti": "the-name"}))
+    assert report["answer"]["status"] == 401
+    assert report["facts"]["notes"] == {"JwtAuth": "revoked"}
+    assert "the-name" not in str(report)
+
+
+def test_broken_revocations_are_told_line_by_line(tmp_path: Path) -> None:
+    (tmp_path / "edge.toml").write_text(CONFIG + REVOKING + "entries_max = 1\n")
+    (tmp_path / "shop.py").write_text(GATED)
+    (tmp_path / "secret").write_bytes(SECRET)
+    for lines, message in (
+        ('{"jti":5}\n\n{}\n', "revocations.file: revoked.jsonl, line 3: expected exactly one of"),
+        ('{"jti":"a"}\n{"jti":"b"}\n', "revocations.file: revoked.jsonl: more than revocations.entries_max (1)"),
+    ):
+        (tmp_path / "revoked.jsonl").write_text(lines)
+        result = CliRunner().invoke(main, ["check", str(tmp_path / "edge.toml")])
+        assert result.exit_code == 2
+        assert message in result.output

@@ -31,6 +31,14 @@ from fastedge.config import needs_restart
             '[admin]\nlisten = "127.0.0.1:9"',
             ["admin.listen: 127.0.0.1:8081 runs, 127.0.0.1:9 is asked"],
         ),
+        (
+            "",
+            "[revocations]\njournal = 'j'\nentries_max = 5",
+            [
+                "revocations.journal: none runs, /etc/edge/j is asked",
+                "revocations.entries_max: 1000000 runs, 5 is asked",
+            ],
+        ),
         ("", '[log]\naccess = "off"', ["log.access: stdout runs, off is asked"]),
     ],
 )

@@ -17,7 +17,8 @@ MISMATCHES = [
     ("[serverr]", "serverr: unknown section; did you mean server?"),
     (
         "[x]",
-        "x: unknown section; known: admin, cache, geo, keys, log, origins, policy, server, sites, tables",
+        "x: unknown section; known: admin, cache, credentials, geo, keys, log, origins, policy, revocations, server, sites,"
+        " tables",
     ),
     ("[server]\nworker = 1", "server.worker: unknown key; did you mean workers?"),
     ("[log]\nx = 1", "log.x: unknown key; known: access"),
@@ -100,11 +101,29 @@ MISMATCHES = [
     (
         "[keys.shop]",
         "keys.shop: found no source, expected exactly one of secret_env, secret_file, public_key_file, jwks_env, "
-        "jwks_file",
+        "jwks_file, jwks_url, openid_issuer",
     ),
     (
-        '[keys.shop]\njwks_url = "https://id.example/jwks"',
-        "keys.shop.jwks_url: found a string of 23 characters, expected nothing: it is not supported yet",
+        '[keys.shop]\njwks_url = "https://id.example/jwks"\nopenid_issuer = "https://id.example"',
+        "keys.shop: found jwks_url and openid_issuer, expected exactly one of secret_env, secret_file, "
+        "public_key_file, jwks_env, jwks_file, jwks_url, openid_issuer",
+    ),
+    (
+        '[keys.shop]\njwks_url = "https://user:pass@id.example/jwks"',
+        "keys.shop.jwks_url: found a string of 33 characters, expected a URL "
+        'such as "https://id.example/jwks.json": a URL without user and without fragment',
+    ),
+    (
+        '[keys.shop]\njwks_url = "http://id.example/jwks"',
+        "keys.shop.jwks_url: found an http URL of another host, expected https (or plain_http = true beside it)",
+    ),
+    (
+        '[keys.shop]\njwks_url = "https://id.example/jwks"\nplain_http = true',
+        "keys.shop.plain_http: found beside an https URL, where it has no effect",
+    ),
+    (
+        '[keys.shop]\njwks_url = "https://id.example/jwks"\nrefresh_s = 0',
+        "keys.shop.refresh_s: found something else, expected an integer from 1 to 86400",
     ),
     (
         '[keys.shop]\nsecret_env = "correct horse"',
@@ -134,6 +153,12 @@ def test_mistake_alone_has_one_message(problems, text, message):
     assert f"edge.toml: {message}" in lines
     # A key without source that is wrong in another way, and nothing else, is reported once.
     assert len(lines) == 1 or text == '[keys.shop]\nsecret = "correct horse"'
+
+
+def test_journal_that_is_the_file_is_refused(problems):
+    assert "edge.toml: revocations.journal: found the file of revocations, expected a file of its own" in problems(
+        "[revocations]\nfile = 'r'\njournal = './r'"
+    )
 
 
 def test_origin_without_the_one_that_is_meant(problems):
@@ -248,3 +273,25 @@ def test_file_of_fifty_routes_loads_in_milliseconds(sources):
     assert len(load(read).sites) == 50
     # 6 ms where this was written; the bound only catches a change of order.
     assert time.process_time() - started < 0.2
+
+
+def test_options_of_fetching_beside_what_is_not_fetched_are_mistakes(sources):
+    text = """
+    [keys.shop]
+    secret_env = "SHOP_KEY"
+    refresh_s = 60
+    keep_s = 60
+    timeout_ms = 60
+    tls_ca_file = "ca.pem"
+    plain_http = true
+    [keys.near]
+    openid_issuer = "http://localhost:1"
+    tls_ca_file = "ca.pem"
+    """
+    with pytest.raises(ConfigErrors) as caught:
+        load(sources(text, {"ca.pem": b"x"}, {"SHOP_KEY": "k" * 32}))
+    alone = "found without jwks_url or openid_issuer, expected only beside one"
+    assert [(problem.key, problem.text) for problem in caught.value.problems] == [
+        *((f"keys.shop.{name}", alone) for name in ("refresh_s", "keep_s", "timeout_ms", "tls_ca_file", "plain_http")),
+        ("keys.near.tls_ca_file", "found beside an http URL, where it has no effect"),
+    ]

@@ -3,7 +3,7 @@
 from msgspec.structs import fields
 
 from fastedge import limits
-from fastedge.config.schema import SECTIONS, EdgeConfig, Origin, Server, Shape
+from fastedge.config.schema import SECTIONS, EdgeConfig, Key, Origin, Revocations, Server, Shape
 from fastedge.config.sections import FIELDS
 from fastedge.config.values import KINDS, Listener, Network, OriginServer
 
@@ -44,6 +44,25 @@ tls_server_name = "app.example"
 [keys.shop]
 secret_env = "SHOP_KEY"
 
+[keys.login]
+jwks_url = "https://id.example/jwks"
+refresh_s = 60
+keep_s = 3600
+timeout_ms = 1000
+tls_ca_file = "ca.pem"
+
+[keys.local]
+openid_issuer = "http://[::1]:9000/realm"
+plain_http = true
+
+[credentials.partners]
+api_keys_file = "partners.json"
+
+[revocations]
+file = "revoked.jsonl"
+journal = "run/journal"
+entries_max = 1000
+
 [tables.moved]
 file = "/srv/moved.csv"
 
@@ -71,7 +90,10 @@ origin = "main"
 [[sites]]
 hosts = ["[::1]"]
 """
-FILES = dict.fromkeys(("policies/shop.py", "policies/other.py", "ca.pem", "country.mmdb", "moved.csv"), b"x")
+FILES = dict.fromkeys(
+    ("policies/shop.py", "policies/other.py", "partners.json", "ca.pem", "country.mmdb", "moved.csv", "revoked.jsonl"),
+    b"x",
+)
 ENVIRONMENT = {"SHOP_KEY": "k" * 32, "FASTEDGE_ADMIN_TOKEN": "t" * 32}
 
 
@@ -122,6 +144,17 @@ def test_whole_file_every_key_is_read(sources, tmp_path):
     )
     assert config.policy.file == f"{tmp_path}/policies/shop.py"
     assert config.keys["shop"].secret_env == "SHOP_KEY"
+    assert config.keys["login"] == Key(
+        jwks_url="https://id.example/jwks",
+        refresh_s=60,
+        keep_s=3600,
+        timeout_ms=1000,
+        tls_ca_file=f"{tmp_path}/ca.pem",
+    )
+    assert config.keys["local"] == Key(openid_issuer="http://[::1]:9000/realm", plain_http=True)
+    assert config.revocations == Revocations(
+        file=f"{tmp_path}/revoked.jsonl", journal=f"{tmp_path}/run/journal", entries_max=1000
+    )
     assert config.tables["moved"].file == f"{tmp_path}/moved.csv"
     assert (config.cache.memory_mb, config.cache.disk_path, config.cache.disk_mb) == (128, f"{tmp_path}/cache", 64)
     assert config.cache.unkeyed == "error"
@@ -139,7 +172,8 @@ def test_whole_file_every_key_is_read(sources, tmp_path):
 
 
 def test_whole_file_holds_every_key_of_the_schema_but_alternatives():
-    alternatives = {"secret_file", "public_key_file", "jwks_env", "jwks_file", "jwks_url"}
+    alternatives = {"secret_file", "public_key_file", "jwks_env", "jwks_file"}
+    alternatives |= {"api_keys_env", "users_file", "users_env"}
     for section in SECTIONS.values():
         for field in FIELDS[section.type]:
             assert field.name in alternatives or f"\n{field.name} = " in WHOLE

@@ -1,6 +1,6 @@
 """What a worker's bounds come to on a host."""
 
-from fastedge.config import Size, sizes
+from fastedge.config import Size, load, sizes
 from fastedge.config.sizes import workers_of
 
 
@@ -20,6 +20,16 @@ def test_sizes_are_multiplied_by_the_workers_but_for_what_they_share(config):
 
 def test_sizes_without_a_disk_have_none(config):
     assert [size.key for size in sizes(config(""), cores=1)][-1] == "cache.memory_mb"
+
+
+def test_revocations_are_counted_where_there_can_be_any(sources):
+    def rows(more):
+        loaded = load(sources(f"[revocations]\nentries_max = 100000\n{more}", {"f": b""}, {"T": "token"}))
+        return [size for size in sizes(loaded, cores=4) if "revocations" in size.key]
+
+    size = Size("revocations.entries_max", 12, 12, "MiB")
+    assert rows("[admin]\ntoken_env = 'T'") == rows("file = 'f'") == [size]
+    assert rows("[admin]") == rows("") == []
 
 
 def test_workers_are_one_for_each_core_unless_told(config):

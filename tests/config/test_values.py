@@ -3,7 +3,7 @@
 import pytest
 
 from fastedge.config import values
-from fastedge.config.values import Listener, Network, OriginServer
+from fastedge.config.values import Listener, Network, OriginServer, WebUrl
 
 LISTENER = 'an address such as "127.0.0.1:8080", "[::1]:8080" or "unix:run/edge.sock"'
 SERVER = 'a server such as "http://10.0.0.1:8000", "https://app.example" or "unix:run/app.sock"'
@@ -211,6 +211,57 @@ def test_path_is_joined_with_the_directory(value, path):
 @pytest.mark.parametrize("value", ["", "a\0b", 1, "a" * 5000])
 def test_path_is_refused(value):
     assert refusal(values.parse_path, value) == "a path, absolute or relative to edge.toml"
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "authority", "is_loopback"),
+    [
+        ("https://Id.Example", WebUrl("https", "id.example", 443, "/"), "id.example", False),
+        ("HTTPS://id.example:443/a?b=c", WebUrl("https", "id.example", 443, "/a?b=c"), "id.example", False),
+        ("https://id.example:8443?b", WebUrl("https", "id.example", 8443, "/?b"), "id.example:8443", False),
+        ("http://localhost/", WebUrl("http", "localhost", 80, "/"), "localhost", True),
+        ("http://127.9.9.9:1/", WebUrl("http", "127.9.9.9", 1, "/"), "127.9.9.9:1", True),
+        ("http://[0::1]/", WebUrl("http", "::1", 80, "/"), "[::1]", True),
+        ("http://localhost.example/", WebUrl("http", "localhost.example", 80, "/"), "localhost.example", False),
+        ("http://10.0.0.1/", WebUrl("http", "10.0.0.1", 80, "/"), "10.0.0.1", False),
+    ],
+)
+def test_web_url_is_taken_apart(text, url, authority, is_loopback):
+    read = WebUrl.read(text)
+    assert read == url
+    assert (read.authority, read.is_loopback) == (authority, is_loopback)
+    assert values.parse_key_url(text, "") == text  # as it was written
+
+
+ABSOLUTE = "an absolute http or https URL in printable ASCII"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ABSOLUTE),
+        ("id.example/jwks", ABSOLUTE),
+        ("ftp://id.example/", ABSOLUTE),
+        ("https:/id.example/", ABSOLUTE),
+        ("https://id.example/a b", ABSOLUTE),
+        ("https://id.example/\r\nx", ABSOLUTE),
+        ("https://id.example/é", ABSOLUTE),
+        ("https://id.example/" + "x" * 2048, ABSOLUTE),
+        ("https://u:p@id.example/", "a URL without user and without fragment"),
+        ("https://id.example/#a", "a URL without user and without fragment"),
+        ("https:///jwks", LABELS),
+        ("https://id.example:0/", "the port is a number from 1 to 65535"),
+        ("https://id.example:https/", "the port is a number from 1 to 65535"),
+        ("https://256.1.1.1/", "the IPv4 address is not one"),
+    ],
+)
+def test_web_url_is_refused(text, expected):
+    assert refusal(values.parse_key_url, text) == f'a URL such as "https://id.example/jwks.json": {expected}'
+
+
+def test_issuer_is_kept_as_it_was_written_and_has_no_query():
+    assert values.parse_issuer_url("https://Id.Example/realm/", "") == "https://Id.Example/realm/"
+    assert refusal(values.parse_issuer_url, "https://id.example/?a") == "an issuer, which has no query"
 
 
 def test_every_kind_refuses_what_is_no_text():

@@ -68,6 +68,19 @@ def test_put_of_tokens_with_one_end_keeps_them_apart() -> None:
     assert found == list(range(50))
 
 
+@pytest.mark.parametrize("length", [48, 49, 63, 64, 65, 80, 300])
+def test_forgeable_tokens_are_told_apart_by_every_byte(length: int) -> None:
+    table = VerifiedTokens(1_000, 1 << 20, SEED, True)
+    token = bytes(range(40, 40 + 200))[:length].ljust(length, b"z")
+    assert table.put(token, "first", 0.0, 10.0, 1000)
+    for position in range(length):
+        near = token[:position] + b"!" + token[position + 1 :]
+        assert table.get(near, 5.0) is None
+        assert table.put(near, position, 0.0, 10.0, 1000)
+    assert [table.get(token[:at] + b"!" + token[at + 1 :], 5.0) for at in range(length)] == list(range(length))
+    assert table.get(token, 5.0) == "first"
+
+
 def test_put_again_replaces() -> None:
     tokens = table()
     tokens.put(TOKEN, "old", 0.0, 10.0, 1000)

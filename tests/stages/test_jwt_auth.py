@@ -205,6 +205,14 @@ def test_new_keys_start_with_an_empty_table() -> None:
     assert refusal(new, authorization) == (401, INVALID, "signature")
 
 
+def test_trace_names_the_check_that_failed_and_no_token() -> None:
+    token = make(exp=NOW - 100)
+    rows = gate().trace(Request("GET", "/", {"authorization": "Bearer " + token}), Context(now=NOW))
+    assert ("signature", "holds") in rows
+    assert rows[-1] == ("exp", "100 s ago (expired)")
+    assert token not in repr(rows)
+
+
 # --- preflights ------------------------------------------------------------------------------------------------------
 
 PREFLIGHT = [("origin", "https://a.example"), ("access-control-request-method", "PUT")]
@@ -359,7 +367,9 @@ def test_cost_of_a_token_is_an_upper_bound(extra: dict[str, Any]) -> None:
         ({"audience": ["a", 5]}, "audience=...): a text"),
         ({"audience": 5}, "audience=...): a list of texts"),
         ({"keys": ""}, "keys=...): a text"),
-        ({"algorithms": ["none"]}, "algorithms=...): 'none' is none of HS256, RS256"),
+        ({"algorithms": ["none"]}, "algorithms=...): 'none' is none of HS256, HS384, "),
+        ({"types": []}, "types=...): an empty list"),
+        ({"types": [5]}, "types=...): a text"),
         ({"algorithms": "HS256"}, "algorithms=...): a list of texts"),
         ({"algorithms": []}, "algorithms=...): an empty list"),
         ({"leeway_s": -1}, "leeway_s=...): a number from 0 to 600"),

@@ -1,0 +1,1 @@
+cpdef dict parse_object(bytes data)

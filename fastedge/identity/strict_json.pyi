@@ -1,0 +1,3 @@
+from typing import Any
+
+def parse_object(data: bytes, /) -> dict[str, Any] | None: ...
