@@ -9,10 +9,12 @@ import threading
 import traceback
 from collections.abc import Callable
 
+from fastedge._core.geotable import GeoSlot
 from fastedge._core.keyslot import KeySlot
 from fastedge._core.revocations import Revocations
 from fastedge.assembly import Prepared, not_fetched, prepare
 from fastedge.config import ConfigErrors
+from fastedge.config.geosource import GeoSource
 from fastedge.config.keysources import KeySource
 from fastedge.config.problems import Problem
 from fastedge.handover import read_sources
@@ -23,8 +25,8 @@ _USUAL_INTERVAL_S = sys.getswitchinterval()
 
 
 class Preparation:
-    """Owns `descriptor`; `fetched` gives the places of fetched keys, in the thread. `on_done(self)` is called on the
-    loop: then `prepared` is there, or `problems` say why not."""
+    """Owns `descriptor`; `fetched` gives the places of fetched keys and `geo` that of the geo table, in the thread.
+    `on_done(self)` is called on the loop: then `prepared` is there, or `problems` say why not."""
 
     def __init__(
         self,
@@ -34,6 +36,7 @@ class Preparation:
         on_done: Callable[["Preparation"], None],
         revocations: Revocations | None = None,
         fetched: Callable[[KeySource], KeySlot] = not_fetched,
+        geo: Callable[[GeoSource], GeoSlot] | None = None,
     ) -> None:
         self.generation = generation
         self.prepared: Prepared | None = None
@@ -42,6 +45,7 @@ class Preparation:
         self._descriptor = descriptor
         self._on_done = on_done
         self._fetched = fetched
+        self._geo = geo
         self._revocations = revocations
         self._is_aborted = False
         self._is_running = True
@@ -60,7 +64,7 @@ class Preparation:
     def _run(self) -> None:
         try:
             sources = read_sources(self._descriptor)
-            self.prepared = prepare(sources, self.generation, self._revocations, fetched=self._fetched)
+            self.prepared = prepare(sources, self.generation, self._revocations, fetched=self._fetched, geo=self._geo)
         except ConfigErrors as errors:
             self.problems = errors.problems
         except BaseException as error:  # whatever a policy raises refuses the reload; without a vote it would be done

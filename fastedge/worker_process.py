@@ -25,6 +25,7 @@ from fastedge._core.revocations import Revocations
 from fastedge.assembly import Prepared, prepare
 from fastedge.clock import monotonic
 from fastedge.config import ConfigErrors
+from fastedge.config.geosource import geo_source
 from fastedge.config.keysources import key_sources
 from fastedge.config.problems import Problem
 from fastedge.control import (
@@ -34,6 +35,7 @@ from fastedge.control import (
     Committed,
     Drain,
     Failed,
+    GeoCompiled,
     Inspect,
     Inspected,
     KeysFetched,
@@ -47,6 +49,7 @@ from fastedge.control import (
 )
 from fastedge.disk.tier import DiskTier
 from fastedge.errors import ConfigError
+from fastedge.geodesk import GeoDesk
 from fastedge.handover import map_purges, map_revocations, read_keys, read_sources
 from fastedge.inspection import bounded
 from fastedge.keydesk import KeyDesk
@@ -75,7 +78,9 @@ async def _run(start: Start) -> int:
         os.close(start.keys)
         revocations = map_revocations(start.revocations)
         os.close(start.revocations)
-        prepared = prepare(read_sources(start.sources), start.generation, revocations, fetched=desk.slot)
+        tables = GeoDesk(start.geo_id, start.geo)
+        sources = read_sources(start.sources)
+        prepared = prepare(sources, start.generation, revocations, fetched=desk.slot, geo=tables.slot)
         os.close(start.sources)
         size = os.fstat(start.metrics).st_size
         metrics = Metrics(mmap.mmap(start.metrics, size), start.slot)
@@ -86,7 +91,7 @@ async def _run(start: Start) -> int:
         return _fail(sock, errors.problems)
     except ConfigError as error:
         return _fail(sock, [Problem("", "", str(error))])
-    return await Agent(start, prepared, desk, revocations, metrics, log).serve(sock)
+    return await Agent(start, prepared, desk, tables, revocations, metrics, log).serve(sock)
 
 
 def _fail(sock: socket.socket, problems: Iterable[Problem]) -> int:
@@ -102,6 +107,7 @@ class Agent:
         start: Start,
         prepared: Prepared,
         desk: KeyDesk,
+        tables: GeoDesk,
         revocations: Revocations,
         metrics: Metrics,
         log: LogWriter | None,
@@ -109,6 +115,7 @@ class Agent:
         self._loop = asyncio.get_running_loop()
         self._start = start
         self._desk = desk
+        self._tables = tables
         self._metrics = metrics
         self._log = log
         self._revocations = revocations
@@ -153,7 +160,7 @@ class Agent:
                 self._commit(generation)
             case Abort():
                 self._abort()
-                self._keep_keys()
+                self._keep_used()
             case Drain():
                 self._ending.set()
             case Reopen():
@@ -166,6 +173,9 @@ class Agent:
                 task.add_done_callback(self._inspections.discard)
             case KeysFetched(source, jwks):
                 self._desk.fetched(source, jwks)
+            case GeoCompiled(source):
+                assert descriptor is not None, "the table comes with the message"
+                self._tables.compiled(source, descriptor)
             case KeysLooked(source, pause_ms):
                 self._desk.looked(source, pause_ms)
 
@@ -176,7 +186,7 @@ class Agent:
         self._abort()
         self._metric_origins = metric_origins
         self._preparation = Preparation(
-            self._loop, generation, descriptor, self._prepared, self._revocations, self._desk.slot
+            self._loop, generation, descriptor, self._prepared, self._revocations, self._desk.slot, self._tables.slot
         )
 
     def _prepared(self, preparation: Preparation) -> None:
@@ -194,7 +204,7 @@ class Agent:
         self._worker.commit(preparation.prepared)
         self._metrics.set("generation", generation)
         before.policies.forget()
-        self._keep_keys()
+        self._keep_used()
         self._channel.send(Committed(generation))
         self._loop.call_later(tidy_delay_ms / 1000, _tidy)
 
@@ -203,10 +213,11 @@ class Agent:
         if preparation is not None:
             preparation.abort()
 
-    def _keep_keys(self) -> None:
-        """Sources that were fetched for a generation that never came, or is gone, are forgotten."""
+    def _keep_used(self) -> None:
+        """What was fetched or compiled for a generation that never came, or is gone, is forgotten."""
         prepared = self._worker.prepared
         self._desk.keep(source.id for source in key_sources(prepared.config, prepared.sources))
+        self._tables.keep([geo_source(prepared.config).id])
 
 
 def _purges(start: Start) -> Purges:

@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "api-key": ("fastedge.cli.api_key:api_key", "Make an API key, list them, take one back."),
         "password": ("fastedge.cli.password:password", "Set a user's password."),
         "sign": ("fastedge.cli.sign:sign", "Sign a URL for a while."),
+        "geo": ("fastedge.cli.geo:geo", "Show what the geo table knows of addresses, and how old it is."),
         "bench": ("fastedge.cli.bench:bench", "Measure this edge beside others."),
         "version": ("fastedge.cli.version:version", "Print the version."),
     }

@@ -106,8 +106,6 @@ def _references(config: EdgeConfig, sites: Mapping[int, Site]) -> Iterator[Refer
         yield Reference("revocations.file", config.revocations.file, limits.revocations_bytes_max)
     for name, table in config.tables.items():
         yield Reference(dotted(dotted("tables", name), "file"), table.file, limits.table_bytes_max)
-    if config.geo.database:
-        yield Reference("geo.database", config.geo.database, limits.geo_bytes_max)
     if config.admin and config.admin.token_env:
         yield Reference("admin.token_env", config.admin.token_env, limits.key_bytes_max, is_file=False)
     for i, site in sites.items():

@@ -98,7 +98,7 @@ class _Reader:
     def read(self, path: str, name: str, bytes_max: int) -> bytes | None:
         """The bytes of a file, or None and a failure under `name`."""
         try:
-            data = _read_regular(path, min(bytes_max, self._bytes_left))
+            data = read_regular(path, min(bytes_max, self._bytes_left))
         except OSError as error:
             self.failures[name] = (error.strerror or "cannot be read").lower()
             return None
@@ -118,7 +118,8 @@ class _Reader:
             self.variables[name] = data
 
 
-def _read_regular(path: str, bytes_max: int) -> bytes:
+def read_regular(path: str, bytes_max: int) -> bytes:
+    """The bytes of a regular file; OSError, or a ValueError that says what is wrong with it."""
     # O_NONBLOCK: a FIFO in the place of a file must not hold the supervisor for ever.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path

@@ -33,15 +33,17 @@ class Layer:
 def layer_of(v4: Iterable[tuple[int, Place]], v6: Iterable[tuple[int, Place]], *, built: int, source: str) -> Layer:
     """Of sorted (first address, place), each of which reaches to the next."""
     numbers = {NOWHERE: 0}
-    families = []
-    for rows, bits in ((v4, 32), (v6, 128)):
+
+    def ranges_of(rows: Iterable[tuple[int, Place]], bits: int) -> Ranges:
         ranges = Ranges()
         for start, place in rows:
             if not 0 <= start < 1 << bits:
                 raise ConfigError(f"geo ranges: {start:#x}: expected an address below 2^{bits}")
             ranges.add(start, numbers.setdefault(place, len(numbers)))
-        families.append(ranges)
-    return Layer(*families, list(numbers), built, source)
+        return ranges
+
+    ranges_v4, ranges_v6 = ranges_of(v4, 32), ranges_of(v6, 128)
+    return Layer(ranges_v4, ranges_v6, list(numbers), built, source)
 
 
 def layer_of_table(table: GeoTable) -> Layer:
@@ -53,13 +55,14 @@ def layer_of_table(table: GeoTable) -> Layer:
 def overlaid(base: Layer, top: Layer, rule: Callable[[Place, Place], Place]) -> Layer:
     """`rule` says what two places come to. The date is the older one."""
     numbers = {NOWHERE: 0}
-    families = []
-    for below, above in ((base.v4, top.v4), (base.v6, top.v6)):
+
+    def laid(below: Ranges, above: Ranges) -> Ranges:
         ranges, pairs = below.joined(above)
         places = (rule(base.places[one], top.places[other]) for one, other in pairs)
-        families.append(ranges.renumbered([numbers.setdefault(place, len(numbers)) for place in places]))
-    source = f"{base.source} + {top.source}"
-    return Layer(*families, list(numbers), min(base.built, top.built), source, base.unlisted)
+        return ranges.renumbered([numbers.setdefault(place, len(numbers)) for place in places])
+
+    v4, v6 = laid(base.v4, top.v4), laid(base.v6, top.v6)
+    return Layer(v4, v6, list(numbers), min(base.built, top.built), f"{base.source} + {top.source}", base.unlisted)
 
 
 def with_network(below: Place, above: Place) -> Place:

@@ -54,9 +54,10 @@ class _Tree:
             raise ConfigError("MMDB: damaged: its ip_version is neither 4 nor 6")
         if _number(metadata, "binary_format_major_version", 2**16) != 2:
             raise ConfigError("MMDB: its format is not version 2")
-        self.source = metadata.get("database_type")
-        if not isinstance(self.source, str):
+        source = metadata.get("database_type")
+        if not isinstance(source, str):
             raise ConfigError("MMDB: damaged: its database_type is no text")
+        self.source = source
 
     def ranges(self, bits: int, records: dict[int, int]) -> Ranges:
         root, alias = 0, self.node_count  # the number after the last node is the empty record, and as an alias none
@@ -69,8 +70,10 @@ class _Tree:
 
     def places(self, records: dict[int, int]) -> Iterator[Place]:
         start = self.node_count * self.record_bits // 4 + GAP_BYTES
-        readers = {read_country: self._country}
-        facts = [(paths, readers.get(read, read), blank) for (paths, read), blank in zip(SCHEMAS, NOWHERE, strict=True)]
+        facts = [
+            (paths, self._country if read is read_country else read, blank)
+            for (paths, read), blank in zip(SCHEMAS, NOWHERE, strict=True)
+        ]
         extractor = Extractor(self.data, start, self.end, facts)
         first = self.node_count + GAP_BYTES
         for record in records:

@@ -1,4 +1,4 @@
-"""How a policy names a part of the world: `DE` or `country:DE`, `union:EU`, `continent:EU`, `region:US-CA`, `asn:64500`.
+"""How a policy names a part of the world: `country:DE` or `DE`, `union:EU`, `continent:EU`, `region:US-CA`, `asn:1`.
 
 Never guesses: two letters that are both a country and something larger must be spelt out.
 """

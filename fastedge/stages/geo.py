@@ -52,7 +52,9 @@ class GeoRoute:
         for option, origins in self._origins().items():
             names = _line(origins)
             if not names or len(set(names)) < len(names) or not all(isinstance(name, str) and name for name in names):
-                raise ConfigError(f"{option}: expected the name of an origin, or several different ones, not {origins!r}")
+                raise ConfigError(
+                    f"{option}: expected the name of an origin, or several different ones, not {origins!r}"
+                )
 
     def bind(self, snapshot: Snapshot) -> RouteByPlace:
         regions = _regions("GeoRoute routes", self.routes)

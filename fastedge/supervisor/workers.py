@@ -52,8 +52,8 @@ class WorkerProcess:
 
 
 def _spawn(start: Start) -> subprocess.Popen[bytes]:
-    shared = (start.sources, start.keys, start.metrics, start.purges, start.revocations, start.purge_file, start.disk)
-    inherited = (start.control, *shared, *start.listeners)
+    shared = (start.sources, start.keys, start.geo, start.metrics, start.purges, start.revocations)
+    inherited = (start.control, *shared, start.purge_file, start.disk, *start.listeners)
     command = [sys.executable, "-P", "-m", "fastedge.worker_process", msgspec.json.encode(start).decode()]
     # The same modules as here, however this process came to find them; -P keeps the working directory's out.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
