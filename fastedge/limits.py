@@ -149,7 +149,7 @@ geo_texts_bytes_max = 256 * 1024 * 1024  # names of cities and organizations in 
 geo_text_bytes_max = 255  # one of them; its length is one byte
 geo_source_bytes_max = 256
 geo_overrides_max = 100_000  # rows of [geo] overrides
-geo_look_ms = 2_000  # how often the supervisor looks whether a database has changed
+geo_look_ms = 500  # how often the supervisor looks whether a file of [geo] has changed
 geo_compile_timeout_ms = 60_000
 # --- tokens and keys (RFC 7519, RFC 8725) ----------------------------------------------------------------------------
 token_bytes_max = 8 * 1024  # a compact JWS; a longer one is refused before any work
