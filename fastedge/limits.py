@@ -170,7 +170,6 @@ rsa_key_bits_max = 8192  # a check's cost grows with the square,
 rsa_exponent_bits_max = 64  # and with this
 key_file_bytes_max = 1024 * 1024
 jwk_set_keys_max = 1024
-keys_max = 1024  # in one set
 
 # --- other credentials (identity/api_keys, passwords, signed_url) -----------------------------------------------------
 credentials_max = 64  # sections of edge.toml

@@ -39,6 +39,7 @@ SNAPSHOT = SimpleNamespace(
     tables={"moved": load_table("moved.csv", b"source,target\n/a,/b\n")},
     origins=frozenset({"main", "beta", "eu", "eu-de", "us", "checkout-v2"}),
     geo=shipped_table(),
+    revocations=None,
 )
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from fastedge import CONTINUE, Context, Match, Pipeline, Request, Response, When, sign_url, stages
 from fastedge._core.key import cache_key
 from fastedge.engine import Engine, Exchange, Site
-from fastedge.geo import compile_table, load
+from fastedge.geo import Place, compile_table, load
 from fastedge.identity.api_keys import ApiKeys, key_hash
 from fastedge.identity.keys import KeySet
 from fastedge.identity.passwords import Users
@@ -30,6 +30,7 @@ from fastedge.stages import (
     CacheRules,
     Experiment,
     GeoGate,
+    GeoHeaders,
     GeoRoute,
     JwtAuth,
     Redirects,
@@ -40,7 +41,8 @@ from fastedge.stages import (
 NOW = 1_800_000_000.0
 SECRET = b"an HMAC secret of 32 bytes, just"
 COUNTRIES = ["DE", "FR", "GB", "US"]
-TABLE = load(compile_table([(i << 8, code) for i, code in enumerate(COUNTRIES)], [], built=1, source="test"))
+PLACES = [Place(code, region=f"{code}-CA", city=f"City of {code}", asn=i + 1) for i, code in enumerate(COUNTRIES)]
+TABLE = load(compile_table([(i << 8, place) for i, place in enumerate(PLACES)], [], built=1, source="test"))
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Snapshot:
     origins: frozenset[str]
     geo: Any
     credentials: Any
+    revocations: Any = None
 
 
 def api_keys() -> ApiKeys:
@@ -153,6 +156,8 @@ def stage_sets() -> dict[str, list[Any]]:
         "Experiment twice": [Experiment("exp", halves), Experiment("two", {"c": 1, "d": 3}, sticky_by="cookie:uid")],
         "GeoRoute": [GeoRoute({"union:EU": "eu", "US": "us"})],
         "GeoRoute with a default": [GeoRoute({"DE": "eu"}, default="us")],
+        "GeoRoute with fallbacks": [GeoRoute({"union:EU": ["eu", "us"], "region:US-CA": "us", "asn:1": "eu"})],
+        "GeoHeaders": [GeoHeaders({"country": "x-country", "is_eu": "x-eu", "city": "x-city"})],
         "GeoGate": [GeoGate(deny=["FR"])],
         "GeoGate allowing": [GeoGate(allow=["union:EU"], unknown="allow", status=451)],
         "JwtAuth": [JwtAuth(**AUTH)],

@@ -69,7 +69,7 @@ def tokens() -> list[bytes]:
 
 def bound(keys: KeySet = KEYS, **options: Any) -> JwtGate:
     stage = JwtAuth(issuer="https://id.shop.example", audience="shop", keys="shop", **options)
-    return stage.bind(SimpleNamespace(keys={"shop": keys}))
+    return stage.bind(SimpleNamespace(keys={"shop": keys}, revocations=None))
 
 
 def fresh(tokens: list[bytes], turn: list[int]) -> list[bytes]:

@@ -94,14 +94,14 @@ def _references(config: EdgeConfig, sites: Mapping[int, Site]) -> Iterator[Refer
             if (value := getattr(keys, field)) is not None:
                 key = dotted(dotted("keys", name), field)
                 yield Reference(key, value, limits.key_bytes_max, is_file=field.endswith("_file"))
+        if keys.tls_ca_file:
+            key = dotted(dotted("keys", name), "tls_ca_file")
+            yield Reference(key, keys.tls_ca_file, limits.certificates_bytes_max)
     for name, credentials in config.credentials.items():
         for field in ("api_keys_file", "api_keys_env", "users_file", "users_env"):
             if (value := getattr(credentials, field)) is not None:
                 key = dotted(dotted("credentials", name), field)
                 yield Reference(key, value, limits.credentials_bytes_max, is_file=field.endswith("_file"))
-        if keys.tls_ca_file:
-            key = dotted(dotted("keys", name), "tls_ca_file")
-            yield Reference(key, keys.tls_ca_file, limits.certificates_bytes_max)
     if config.revocations.file:
         yield Reference("revocations.file", config.revocations.file, limits.revocations_bytes_max)
     for name, table in config.tables.items():

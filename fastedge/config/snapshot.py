@@ -22,8 +22,8 @@ Maker = Callable[[str, bytes], Any]  # of a name for messages and the bytes; rai
 
 
 class Makers(Struct, frozen=True):
-    """Who makes what: key sets of a shared secret, a PEM file and a JWK Set, the place of a set that is fetched, API keys,
-    users, a redirect table, a geo table, and revocations (at most so many)."""
+    """Who makes what: key sets of a shared secret, a PEM file and a JWK Set, the place of a set that is fetched, API
+    keys, users, a redirect table, a geo table, and revocations (at most so many)."""
 
     secret: Maker
     public_key: Maker

@@ -23,6 +23,7 @@ class Kind(IntEnum):
 
 
 _KINDS: Final = {kind.name.lower(): kind for kind in Kind}
+_PREFIXES: Final = ", ".join(f"{name}:" for name in reversed(_KINDS))
 _UNIONS: Final = {"EU": EU_MEMBERS}
 
 
@@ -45,7 +46,7 @@ def parse_region(text: object) -> Region:
         prefix = "country"
     kind = _KINDS.get(prefix)
     if kind is None:
-        raise ConfigError(f"{text!r} is no region: expected {', '.join(f'{name}:' for name in _KINDS)} before the code")
+        raise ConfigError(f"{text!r} is no region: expected {_PREFIXES} before the code")
     return Region(kind, code, _members(kind, code))
 
 

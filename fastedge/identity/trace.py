@@ -85,7 +85,7 @@ def _when(date: Any, now: float) -> str:
     seconds = _seconds(date)
     if seconds is None:
         return "absent" if date is None else f"{_shown(date)} is no date"
-    return f"in {seconds - now:.0f} s" if seconds > now else f"{now - seconds:.0f} s ago"
+    return f"in {seconds - now:.10g} s" if seconds > now else f"{now - seconds:.10g} s ago"
 
 
 def _seconds(date: Any) -> float | None:

@@ -173,8 +173,8 @@ class Worker:
     # --- what the front asks for --------------------------------------------------------------------------------
 
     def _perform(self, step: Callable[[], Any], callback: Callable[[Any], None]) -> None:
-        """A Wait's step: an `async def` on the loop, any other in a thread. Its answer, or the exception that it raised,
-        goes to `callback`; when the worker ends it is cut off."""
+        """A Wait's step: an `async def` on the loop, any other in a thread. Its answer, or the exception that it
+        raised, goes to `callback`; when the worker ends it is cut off."""
         future: asyncio.Future[Any]
         if inspect.iscoroutinefunction(step):
             future = self._loop.create_task(step())

@@ -13,6 +13,7 @@ from fastedge._core.credential import CredentialSource
 from fastedge._core.gate import Admission
 from fastedge._core.jwtgate import JwtGate
 from fastedge._core.keyslot import KeySlot
+from fastedge._core.revocations import Revocations
 from fastedge._core.tokens import VerifiedTokens
 from fastedge.identity.algorithms import ALGORITHMS
 from fastedge.identity.judge import Judge
@@ -35,6 +36,8 @@ class Snapshot(Protocol):
 
     @property
     def keys(self) -> Mapping[str, Any]: ...
+    @property
+    def revocations(self) -> Revocations | None: ...
 
 
 class JwtAuth:
@@ -112,7 +115,7 @@ class JwtAuth:
             allow_preflight=self._allow_preflight,
             forward_token=self._forward_token,
             claim_fields=[row.field for row in self._forward],
-            revocations=getattr(snapshot, "revocations", None),
+            revocations=snapshot.revocations,
             tracer=lambda keys: verifier(keys).trace,
         )
 

@@ -153,15 +153,15 @@ def test_secret_file_loses_one_line_end(sources, data, secret):
 def test_snapshot_broken_everywhere_reports_all(sources):
     with pytest.raises(ConfigErrors) as caught:
         snapshot_of(
-            sources(TEXT, FILES | {"b": b"bad", "f": b"bad", "t/moved.csv": b"bad"}, ENVIRONMENT | {"A": "bad"})
+            sources(TEXT, FILES | {"b": b"bad", "h": b"bad", "t/moved.csv": b"bad"}, ENVIRONMENT | {"A": "bad"})
         )
     assert [(problem.key, problem.text) for problem in caught.value.problems] == [
         ("keys.a.secret_env", "a line 1: bad"),
         ("keys.a.secret_env", "a line 2: worse"),
         ("keys.b.secret_file", "b line 1: bad"),
         ("keys.b.secret_file", "b line 2: worse"),
-        ("credentials.f.api_keys_file", "f line 1: bad"),
-        ("credentials.f.api_keys_file", "f line 2: worse"),
+        ("credentials.h.api_keys_file", "h line 1: bad"),
+        ("credentials.h.api_keys_file", "h line 2: worse"),
         ("tables.moved.file", "t/moved.csv line 1: bad"),
         ("tables.moved.file", "t/moved.csv line 2: worse"),
     ]

@@ -14,7 +14,7 @@ from fastedge.engine import Engine, Site
 from fastedge.identity.keys import KeySet
 from fastedge.stages import AllOf, AnyOf, Experiment, JwtAuth
 
-SNAPSHOT = SimpleNamespace(keys={"shop": KeySet.from_secret(SECRET)}, tables={}, origins=set(), geo=None)
+SNAPSHOT = SimpleNamespace(keys={"shop": KeySet.from_secret(SECRET)}, revocations=None)
 
 
 def jwt(place: str, keys: str = "shop", **options: Any) -> JwtAuth:
@@ -101,7 +101,7 @@ def test_all_of_waits_in_turn_for_gates_that_have_to() -> None:
     async def step() -> None: ...
 
     slots = {name: KeySlot(KeySet.from_jwks(public_set("old")), renew=lambda: step) for name in ("one", "two")}
-    snapshot = SimpleNamespace(keys={**SNAPSHOT.keys, **slots})
+    snapshot = SimpleNamespace(keys={**SNAPSHOT.keys, **slots}, revocations=None)
     gate = AllOf(jwt("header:x-1", "one"), jwt("header:x-2", "two"), A).bind(snapshot)
     fields = {"x-1": signed("new"), "x-2": signed("new"), "x-a": GOOD}
 

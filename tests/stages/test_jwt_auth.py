@@ -30,7 +30,7 @@ BEARER = ("Authorization", "Bearer " + make())
 
 
 def snapshot(secret: bytes = SECRET) -> SimpleNamespace:
-    return SimpleNamespace(keys={"shop": KeySet.from_secret(secret)}, tables={}, origins=set(), geo=None)
+    return SimpleNamespace(keys={"shop": KeySet.from_secret(secret)}, revocations=None)
 
 
 def gate(**options: Any) -> JwtGate:
@@ -507,7 +507,7 @@ def test_log_does_not_see_a_token_in_the_query_on_any_path() -> None:
 
 
 def live_gate(slot: KeySlot, **options: Any) -> JwtGate:
-    return JwtAuth(**AUTH, **options).bind(SimpleNamespace(keys={"shop": slot}))
+    return JwtAuth(**AUTH, **options).bind(SimpleNamespace(keys={"shop": slot}, revocations=None))
 
 
 def test_swapped_keys_are_in_force_from_the_next_request_on() -> None:
