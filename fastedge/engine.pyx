@@ -90,9 +90,9 @@ cdef class Engine:
         found = [*self.exact.values(), *(site for _, site in self.suffixes), self.catch_all]
         return list(dict.fromkeys(site for site in found if site is not None))
 
-    def begin(self, Request request, double now, bytes client, MemoryStore store=None, Purges purges=None):
+    def begin(self, Request request, double now, bytes client, MemoryStore store=None, Purges purges=None, dict origin_states=None):
         """The Python face of `open`: `client` is packed in 16 bytes. None for a host that no site claims."""
-        return self.open(request, now, <long long> (now * 1e6), client, store, purges, None)
+        return self.open(request, now, <long long> (now * 1e6), client, store, purges, origin_states)
 
     cdef Site site_of(self, bytes host):
         cdef object found = self.exact.get(host)

@@ -375,7 +375,9 @@ def test_origin_is_told_what_is_known_and_nothing_else() -> None:
 
 
 def test_names_beyond_ascii_are_told_in_utf_8() -> None:
-    assert edits_of(GeoHeaders({"city": "x-city"}), "3.0.0.1") == [("x-city", "München".encode().decode("latin-1"), True)]
+    assert edits_of(GeoHeaders({"city": "x-city"}), "3.0.0.1") == [
+        ("x-city", "München".encode().decode("latin-1"), True)
+    ]
 
 
 def test_fact_that_is_unkeyed_is_not_in_the_key() -> None:
