@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, final
 
+def read_text(value: object, head: str = "") -> str: ...
 def decode(data: bytes, start: int, end: int) -> Any: ...
 
 @final
@@ -10,6 +11,6 @@ class Extractor:
         data: bytes,
         start: int,
         end: int,
-        facts: Iterable[tuple[Sequence[str], Callable[[object, str], Any], Any]],
+        facts: Iterable[tuple[Sequence[str], Callable[[object, str], Any], bool, Any]],
     ) -> None: ...
     def extract(self, offset: int) -> tuple[Any, ...]: ...

@@ -162,6 +162,18 @@ cdef class Section:
         return None
 
 
+def read_text(value, str head=""):
+    """A name, without what cannot be printed, cut to what a table holds; "" for what is none."""
+    cdef str text
+    if not isinstance(value, str):
+        return ""
+    text = <str> value
+    if text.isprintable() and len(text) <= TEXT_MAX // 4 and text and text[0] != " " and text[len(text) - 1] != " ":
+        return text
+    text = "".join(filter(str.isprintable, text)).strip()
+    return text.encode("utf-8", "replace")[:TEXT_MAX].decode("utf-8", "ignore")
+
+
 def decode(bytes data not None, Py_ssize_t start, Py_ssize_t end):
     """All of the value at `start`: dicts and lists of texts, whole numbers and booleans, None for other kinds."""
     cdef Section section = Section(data, start, end)
@@ -216,7 +228,7 @@ cdef class Node:
 
 @cython.final
 cdef class Fact:
-    """One thing to be known: the slots where it may stand, how it is read, and what was read before, since names repeat."""
+    """One thing to be known: the slots where it may stand, how it is read, and what was read before, or None."""
     cdef int first
     cdef int end
     cdef object read
@@ -226,8 +238,9 @@ cdef class Fact:
 
 @cython.final
 cdef class Extractor:
-    """Takes facts out of records. `facts`: (paths, read, blank) of each: the first path counts at which `read(value, first
-    fact)` gives something; a path is keys from a record's top, and "0" is an array's first entry."""
+    """Takes facts out of records. `facts`: (paths, read, repeats, blank) of each: the first path counts at which `read(value,
+    first fact)` gives something; a path is keys from a record's top, and "0" is an array's first entry. What `repeats` is
+    read once."""
     cdef Section section
     cdef Node root
     cdef int slots
@@ -238,10 +251,10 @@ cdef class Extractor:
         cdef Fact fact
         self.section = Section(data, start, end)
         self.root, self.facts = Node(), []
-        for paths, read, blank in facts:
+        for paths, read, repeats, blank in facts:
             fact = Fact()
             fact.first, fact.end = self.slots, self.slots + len(paths)
-            fact.read, fact.blank, fact.known = read, blank, {}
+            fact.read, fact.blank, fact.known = read, blank, {} if repeats else None
             self.facts.append(fact)
             for path in paths:
                 self.want(path.split("."))
@@ -273,9 +286,12 @@ cdef class Extractor:
             value = self.found[slot]
             if value is None:
                 continue
-            found = fact.known.get((value, head))
-            if found is None:
-                found = fact.known[value, head] = fact.read(value, head)
+            if fact.known is None:
+                found = fact.read(value, head)
+            else:
+                found = fact.known.get((value, head))
+                if found is None:
+                    found = fact.known[value, head] = fact.read(value, head)
             if found:
                 return found
         return fact.blank

@@ -9,7 +9,7 @@ from fastedge._core.georanges import Ranges
 from fastedge._core.geotable import FLAG_NARROW, FLAG_WIDE, HEADER, MAGIC, VERSION, GeoTable, pack_records
 from fastedge.errors import ConfigError
 from fastedge.geo.countries import COUNTRIES
-from fastedge.geo.places import NOWHERE, Place
+from fastedge.geo.places import NOWHERE, Facts
 from fastedge.limits import geo_records_max, geo_source_bytes_max
 
 _NARROW_RECORDS_MAX = 256
@@ -24,17 +24,17 @@ class Layer:
 
     v4: Ranges
     v6: Ranges
-    places: list[Place]
+    places: list[Facts]
     built: int
     source: str
     unlisted: tuple[str, ...] = ()
 
 
-def layer_of(v4: Iterable[tuple[int, Place]], v6: Iterable[tuple[int, Place]], *, built: int, source: str) -> Layer:
+def layer_of(v4: Iterable[tuple[int, Facts]], v6: Iterable[tuple[int, Facts]], *, built: int, source: str) -> Layer:
     """Of sorted (first address, place), each of which reaches to the next."""
-    numbers = {NOWHERE: 0}
+    numbers: dict[Facts, int] = {NOWHERE: 0}
 
-    def ranges_of(rows: Iterable[tuple[int, Place]], bits: int) -> Ranges:
+    def ranges_of(rows: Iterable[tuple[int, Facts]], bits: int) -> Ranges:
         ranges = Ranges()
         for start, place in rows:
             if not 0 <= start < 1 << bits:
@@ -48,13 +48,13 @@ def layer_of(v4: Iterable[tuple[int, Place]], v6: Iterable[tuple[int, Place]], *
 
 def layer_of_table(table: GeoTable) -> Layer:
     v4, v6, records = table.layout()
-    places = [Place(f.country, f.region, f.city, f.time_zone, f.asn, f.organization) for f in records]
+    places = [(f.country, f.region, f.city, f.time_zone, f.asn, f.organization) for f in records]
     return Layer(v4, v6, places, table.built, table.source)
 
 
-def overlaid(base: Layer, top: Layer, rule: Callable[[Place, Place], Place]) -> Layer:
+def overlaid(base: Layer, top: Layer, rule: Callable[[Facts, Facts], Facts]) -> Layer:
     """`rule` says what two places come to. The date is the older one."""
-    numbers = {NOWHERE: 0}
+    numbers: dict[Facts, int] = {NOWHERE: 0}
 
     def laid(below: Ranges, above: Ranges) -> Ranges:
         ranges, pairs = below.joined(above)
@@ -65,20 +65,16 @@ def overlaid(base: Layer, top: Layer, rule: Callable[[Place, Place], Place]) -> 
     return Layer(v4, v6, list(numbers), min(base.built, top.built), f"{base.source} + {top.source}", base.unlisted)
 
 
-def with_network(below: Place, above: Place) -> Place:
+def with_network(below: Facts, above: Facts) -> Facts:
     """The location of the one, and the network of the other where it knows one."""
-    if not above.asn:
-        return below
-    return Place(below.country, below.region, below.city, below.time_zone, above.asn, above.organization)
+    return (*below[:4], *above[4:]) if above[4] else below
 
 
-def overridden(below: Place, above: Place) -> Place:
+def overridden(below: Facts, above: Facts) -> Facts:
     """Locations and networks are replaced as a whole, each where the upper one has it."""
-    location = above if above.country else below
-    network = above if above.asn else below
-    return Place(
-        location.country, location.region, location.city, location.time_zone, network.asn, network.organization
-    )
+    location = above if above[0] else below
+    network = above if above[4] else below
+    return (*location[:4], *network[4:])
 
 
 def compiled(layer: Layer) -> bytes:

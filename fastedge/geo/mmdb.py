@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from fastedge._core.georanges import Ranges
-from fastedge._core.mmdbdata import Extractor, decode
+from fastedge._core.mmdbdata import Extractor, decode, read_text
 from fastedge._core.mmdbtree import flatten, leftmost
 from fastedge.errors import ConfigError
 from fastedge.geo.layer import Layer
-from fastedge.geo.places import NOWHERE, SCHEMAS, Place, read_country
+from fastedge.geo.places import NOWHERE, SCHEMAS, Facts, read_country
 
 # The metadata begins behind the last of these, within the last 128 KiB (MaxMind DB format 2.0, "Database Metadata").
 MARKER: Final = b"\xab\xcd\xefMaxMind.com"
@@ -29,7 +29,7 @@ def read_mmdb(data: bytes) -> Layer:
     tree = _Tree(data)
     records: dict[int, int] = {0: 0}
     v4, v6 = tree.ranges(32, records), tree.ranges(128, records)
-    numbers: dict[Place, int] = {NOWHERE: 0}
+    numbers: dict[Facts, int] = {NOWHERE: 0}
     # Few records serve many ranges, and records that differ in what is not asked for are one place.
     owners = [numbers.setdefault(place, len(numbers)) for place in tree.places(records)]
     renumbered = v4.renumbered(owners), v6.renumbered(owners)
@@ -68,16 +68,16 @@ class _Tree:
             root = self.node_count
         return flatten(self.data, self.node_count, self.record_bits, bits, root, alias, records)
 
-    def places(self, records: dict[int, int]) -> Iterator[Place]:
+    def places(self, records: dict[int, int]) -> Iterator[Facts]:
         start = self.node_count * self.record_bits // 4 + GAP_BYTES
         facts = [
-            (paths, self._country if read is read_country else read, blank)
+            (paths, self._country if read is read_country else read, read is not read_text, blank)
             for (paths, read), blank in zip(SCHEMAS, NOWHERE, strict=True)
         ]
         extractor = Extractor(self.data, start, self.end, facts)
         first = self.node_count + GAP_BYTES
         for record in records:
-            yield Place._make(extractor.extract(record - first)) if record else NOWHERE
+            yield extractor.extract(record - first) if record else NOWHERE
 
     def _country(self, value: object, _: str) -> str:
         country = read_country(value)

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final
 
+from fastedge._core.mmdbdata import read_text
 from fastedge.errors import ConfigError
 from fastedge.geo.layer import Layer, layer_of, overridden
-from fastedge.geo.places import NOWHERE, Place, read_asn, read_country, read_region, read_text, read_time_zone
+from fastedge.geo.places import NOWHERE, Facts, Place, read_asn, read_country, read_region, read_time_zone
 from fastedge.limits import geo_overrides_max
 
 _COLUMNS: Final = ("network", "country", "region", "city", "time_zone", "asn")
@@ -16,7 +17,7 @@ _REQUIRED: Final = 2
 _UNDATED: Final = 2**64 - 1  # never the older of two dates
 
 _Network = IPv4Network | IPv6Network
-_Rows = dict[_Network, Place]
+_Rows = dict[_Network, Facts]
 
 
 def read_overrides(data: bytes) -> Layer:
@@ -92,9 +93,9 @@ _EXPECTED: Final = {
 }
 
 
-def _flattened(rows: _Rows, version: int) -> Iterator[tuple[int, Place]]:
+def _flattened(rows: _Rows, version: int) -> Iterator[tuple[int, Facts]]:
     """Nested networks as ranges that each reach to the next; what is within a network adds to what that says."""
-    around: list[tuple[int, Place]] = []  # (what comes behind it, what holds in it) of the networks that are open
+    around: list[tuple[int, Facts]] = []  # (what comes behind it, what holds in it) of the networks that are open
     networks = sorted((n for n in rows if n.version == version), key=lambda n: (n.network_address, n.prefixlen))
     for network in networks:
         start = int(network.network_address)
@@ -105,7 +106,7 @@ def _flattened(rows: _Rows, version: int) -> Iterator[tuple[int, Place]]:
     yield from ((end, place) for end, place in _closed(around, 1 << 128) if end < 1 << (32 if version == 4 else 128))
 
 
-def _closed(around: list[tuple[int, Place]], start: int) -> Iterator[tuple[int, Place]]:
+def _closed(around: list[tuple[int, Facts]], start: int) -> Iterator[tuple[int, Facts]]:
     """Leaves the networks that end at or before `start`."""
     while around and around[-1][0] <= start:
         end, _ = around.pop()

@@ -4,8 +4,10 @@ import re
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+from fastedge._core.mmdbdata import read_text
 from fastedge.geo.countries import COUNTRIES
-from fastedge.limits import geo_text_bytes_max
+
+Facts = tuple[str, str, str, str, int, str]  # a Place without its names: there may be millions of them
 
 
 class Place(NamedTuple):
@@ -19,7 +21,7 @@ class Place(NamedTuple):
     organization: str = ""
 
 
-NOWHERE: Final = Place()
+NOWHERE: Final[Facts] = Place()
 
 _REGION: Final = re.compile(r"(?:([A-Z]{2})-)?([A-Z0-9]{1,3})")  # ISO 3166-2, with or without the country
 _TIME_ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{1,63}")
@@ -43,16 +45,6 @@ def read_time_zone(value: object, country: str = "") -> str:
 def read_asn(value: object, country: str = "") -> int:
     found = _ASN.fullmatch(str(value))
     return int(found[1]) if found and int(found[1]) < 2**32 else 0
-
-
-def read_text(value: object, country: str = "") -> str:
-    """A name, without what cannot be printed, cut to what a table holds."""
-    if not isinstance(value, str):
-        return ""
-    text = (value if value.isprintable() else "".join(filter(str.isprintable, value))).strip()
-    if len(text) <= geo_text_bytes_max // 4:
-        return text
-    return text.encode("utf-8", "replace")[:geo_text_bytes_max].decode("utf-8", "ignore")
 
 
 # Where each fact of a Place may stand, in their order, and how it is read: the first path that gives one counts. "0" is

@@ -10,8 +10,10 @@ from fastedge.errors import ConfigError
 from fastedge.geo.countries import COUNTRIES
 from fastedge.geo.layer import Layer, compiled, layer_of, layer_of_table, overlaid, overridden, table_of, with_network
 from fastedge.geo.mmdb import is_mmdb, read_mmdb
-from fastedge.geo.places import Place
+from fastedge.geo.places import Facts, Place
 from fastedge.limits import geo_bytes_max
+
+_COUNTRY, _ASN = (Place._fields.index(name) for name in ("country", "asn"))
 
 
 def load(data: bytes, name: str = "geo database") -> GeoTable:
@@ -25,7 +27,7 @@ def load(data: bytes, name: str = "geo database") -> GeoTable:
 def read_locations(data: bytes) -> Layer:
     """A database that knows countries, whatever else it knows."""
     layer = _read(data)
-    if not any(place.country for place in layer.places):
+    if not any(place[_COUNTRY] for place in layer.places):
         raise ConfigError("no record has a country (country.iso_code, country_code): is it a country database?")
     return layer
 
@@ -33,7 +35,7 @@ def read_locations(data: bytes) -> Layer:
 def read_networks(data: bytes) -> Layer:
     """A database that knows AS numbers."""
     layer = _read(data)
-    if not any(place.asn for place in layer.places):
+    if not any(place[_ASN] for place in layer.places):
         raise ConfigError("no record has an AS number (autonomous_system_number, asn): is it an ASN database?")
     return layer
 
@@ -57,7 +59,7 @@ def compile_table(
     return compiled(layer_of(_places(v4), _places(v6), built=built, source=source))
 
 
-def _places(ranges: Iterable[tuple[int, str | Place]]) -> Iterable[tuple[int, Place]]:
+def _places(ranges: Iterable[tuple[int, str | Place]]) -> Iterable[tuple[int, Facts]]:
     for start, known in ranges:
         place = Place(known) if isinstance(known, str) else known
         if place.country not in COUNTRIES:

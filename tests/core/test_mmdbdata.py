@@ -36,7 +36,7 @@ def value_of(found: Any, _: str) -> Any:
 
 
 def extracted(data: bytes, paths: tuple[str, ...], offset: int = 0) -> tuple[Any, ...]:
-    return Extractor(data, 0, len(data), [((path,), value_of, None) for path in paths]).extract(offset)
+    return Extractor(data, 0, len(data), [((path,), value_of, False, None) for path in paths]).extract(offset)
 
 
 @given(VALUES)
@@ -79,7 +79,7 @@ def test_map_behind_a_pointer_is_followed_by_what_stands_behind_the_pointer() ->
 
 def test_fact_takes_the_first_path_that_reads_as_one() -> None:
     data = encode({"country": "Germany", "country_code": "DE"})
-    facts = [(("country", "country_code"), lambda value, _: value if len(value) == 2 else "", "none")]
+    facts = [(("country", "country_code"), lambda value, _: value if len(value) == 2 else "", True, "none")]
     assert Extractor(data, 0, len(data), facts).extract(0) == ("DE",)
 
 

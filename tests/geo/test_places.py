@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from fastedge._core.mmdbdata import read_text
 from fastedge.errors import ConfigError
 from fastedge.geo import Place
 from fastedge.geo.layer import table_of
-from fastedge.geo.places import read_asn, read_region, read_text, read_time_zone
+from fastedge.geo.places import read_asn, read_region, read_time_zone
 from fastedge.geo.table import read_locations, read_networks
 
 from .mmdb_writer import Writer
