@@ -110,7 +110,7 @@ cdef bytes fact_of(Context ctx, int fact):
     """As a field or a key has it: UTF-8; empty where it is not known."""
     geo = geo_of(ctx)
     if fact == COUNTRY and type(geo) is GeoFacts:
-        return (<GeoFacts>geo).country_bytes
+        return (<GeoFacts>geo).known.wire
     value = getattr(geo, <str>_ATTRIBUTES[fact])
     if fact == IS_EU:
         return b"1" if value else b"0"
@@ -120,4 +120,4 @@ cdef bytes fact_of(Context ctx, int fact):
 
 
 cdef int _country_code(object geo) except -1:
-    return (<GeoFacts>geo).code if type(geo) is GeoFacts else code_of(geo.country)
+    return (<GeoFacts>geo).known.number if type(geo) is GeoFacts else code_of(geo.country)

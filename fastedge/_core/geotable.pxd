@@ -13,17 +13,18 @@ cdef packed struct Row:
     uint32_t asn
 
 
+cdef class Country:
+    cdef int number             # as code_of has it
+    cdef str code
+    cdef bytes wire
+    cdef str continent
+    cdef bint is_eu
+
+
 cdef class GeoFacts:
-    cdef readonly str country
-    cdef readonly bytes country_bytes
-    cdef readonly str continent
-    cdef readonly bint is_eu
+    cdef Country known
     cdef readonly uint32_t asn
-    cdef int code
-    cdef str _region            # None: it stands in `row` of `table`
-    cdef str _city
-    cdef str _time_zone
-    cdef str _organization
+    cdef tuple texts            # region, city, time zone, organization; None where they stand in `row` of `table`
     cdef GeoTable table
     cdef const Row* row
 

@@ -59,6 +59,18 @@ cdef enum:
 
 
 @cython.final
+cdef class Country:
+    """What follows from a country's code; all facts about places in it share this object."""
+
+    def __init__(self, str code, str continent, bint is_eu):
+        self.number = code_of(code)
+        self.code = code
+        self.wire = code.encode("ascii")
+        self.continent = continent
+        self.is_eu = is_eu
+
+
+@cython.final
 @cython.freelist(64)
 @cython.no_gc
 cdef class GeoFacts:
@@ -69,37 +81,41 @@ cdef class GeoFacts:
         self, str country not None, str continent not None, bint is_eu, *, str region not None="", str city not None="",
         str time_zone not None="", uint32_t asn=0, str organization not None="",
     ):
-        self.code = code_of(country)
-        self.country = country
-        self.country_bytes = country.encode("ascii")
-        self.continent = continent
-        self.is_eu = is_eu
+        self.known = Country(country, continent, is_eu)
         self.asn = asn
-        self._region, self._city, self._time_zone, self._organization = region, city, time_zone, organization
+        self.texts = (region, city, time_zone, organization)
+
+    @property
+    def country(self):
+        return self.known.code
+
+    @property
+    def country_bytes(self):
+        return self.known.wire
+
+    @property
+    def continent(self):
+        return self.known.continent
+
+    @property
+    def is_eu(self):
+        return self.known.is_eu
 
     @property
     def region(self):
-        if self._region is None:
-            self._region = self.table.text_at(self.row.region)
-        return self._region
+        return self.texts[0] if self.row is NULL else self.table.text_at(self.row.region)
 
     @property
     def city(self):
-        if self._city is None:
-            self._city = self.table.text_at(self.row.city)
-        return self._city
+        return self.texts[1] if self.row is NULL else self.table.text_at(self.row.city)
 
     @property
     def time_zone(self):
-        if self._time_zone is None:
-            self._time_zone = self.table.text_at(self.row.time_zone)
-        return self._time_zone
+        return self.texts[2] if self.row is NULL else self.table.text_at(self.row.time_zone)
 
     @property
     def organization(self):
-        if self._organization is None:
-            self._organization = self.table.text_at(self.row.organization)
-        return self._organization
+        return self.texts[3] if self.row is NULL else self.table.text_at(self.row.organization)
 
     def __eq__(self, other):
         if not isinstance(other, GeoFacts):
@@ -116,7 +132,7 @@ cdef class GeoFacts:
 
 cdef tuple _all_of(GeoFacts facts):
     return (
-        facts.code, facts.continent, facts.is_eu, facts.region, facts.city, facts.time_zone, facts.asn, facts.organization
+        facts.country, facts.continent, facts.is_eu, facts.region, facts.city, facts.time_zone, facts.asn, facts.organization
     )
 
 
@@ -376,9 +392,7 @@ cdef class GeoTable:
         if _is_plain(row):
             return country
         facts = GeoFacts.__new__(GeoFacts)
-        facts.code, facts.is_eu, facts.asn = country.code, country.is_eu, row.asn
-        facts.country, facts.country_bytes, facts.continent = country.country, country.country_bytes, country.continent
-        facts.table, facts.row = self, row
+        facts.known, facts.asn, facts.table, facts.row = country.known, row.asn, self, row
         return facts
 
     cdef str text_at(self, uint32_t place):
