@@ -92,9 +92,10 @@ class Geography:
     def tick(self) -> None:
         """Looks after the files now and then; to be called often."""
         now_ms = self._now_ms()
-        if self._task is None and now_ms >= self._due_ms and self.held.source.files:
+        held = self._held
+        if held is not None and held.source.files and self._task is None and now_ms >= self._due_ms:
             self._due_ms = now_ms + geo_look_ms
-            self._task = asyncio.get_running_loop().create_task(self._look(self.held))
+            self._task = asyncio.get_running_loop().create_task(self._look(held))
 
     def close(self) -> None:
         if self._task is not None:
@@ -138,17 +139,22 @@ class Geography:
 
     def figures(self) -> Mapping[str, int]:
         """For /metrics."""
-        return {"geo_age_s": max(0, int(self._now_s() - self.held.compiled.built))}
+        return {} if self._held is None else {"geo_age_s": self._age_s(self._held)}
 
-    def status(self) -> Mapping[str, Any]:
-        """For /v1/status."""
-        held = self.held
+    def status(self) -> Mapping[str, Any] | None:
+        """For /v1/status; None while the first table is being made."""
+        held = self._held
+        if held is None:
+            return None
         return {
             "source": held.compiled.name,
-            "age_s": self.figures()["geo_age_s"],
+            "age_s": self._age_s(held),
             "knows": ["country", *sorted(held.compiled.facts)],
             "problem": held.problem,
         }
+
+    def _age_s(self, held: Held) -> int:
+        return max(0, int(self._now_s() - held.compiled.built))
 
     # --- one look -----------------------------------------------------------------------------------------------
 

@@ -121,7 +121,7 @@ class Supervisor:
     async def serve(self) -> int:
         """Runs the workers until told to stop, and until the last of them is gone."""
         try:
-            await self.geography.begin(geo_source(self.config))
+            await self._compile_first()
             await self._fetch_first()
             self._tick()
             return await self._exit
@@ -137,6 +137,14 @@ class Supervisor:
                 self.purge_file.close()
             if self.disk is not None:
                 self.disk.close()
+
+    async def _compile_first(self) -> None:
+        """The geo table, without which no worker starts; whoever is told to stop meanwhile need not wait for it."""
+        beginning = self._loop.create_task(self.geography.begin(geo_source(self.config)))
+        await asyncio.wait({beginning, self._exit}, return_when=asyncio.FIRST_COMPLETED)
+        if self._exit.done():
+            beginning.cancel()
+        await asyncio.gather(beginning, return_exceptions=self._exit.done())
 
     async def _fetch_first(self) -> None:
         """So that the first request finds keys; a provider that is down is waited for a while, and not longer."""
