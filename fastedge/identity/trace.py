@@ -85,7 +85,8 @@ def _when(date: Any, now: float) -> str:
     seconds = _seconds(date)
     if seconds is None:
         return "absent" if date is None else f"{_shown(date)} is no date"
-    return f"in {seconds - now:.10g} s" if seconds > now else f"{now - seconds:.10g} s ago"
+    away = f"{abs(seconds - now):,.0f} s" if abs(seconds - now) < _FAR_S else "ages"
+    return f"in {away}" if seconds > now else f"{away} ago"
 
 
 def _seconds(date: Any) -> float | None:
@@ -99,3 +100,6 @@ def _shown(value: Any) -> str:
     """What a token says, in printable ASCII, and not too much of it."""
     text = "absent" if value is None else ascii(value)
     return text if len(text) <= token_trace_chars_max else text[:token_trace_chars_max] + "..."
+
+
+_FAR_S = 1e12  # 30,000 years: nobody reads more digits
