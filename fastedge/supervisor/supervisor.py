@@ -141,7 +141,8 @@ class Supervisor:
     async def _compile_first(self) -> None:
         """The geo table, without which no worker starts; whoever is told to stop meanwhile need not wait for it."""
         beginning = self._loop.create_task(self.geography.begin(geo_source(self.config)))
-        await asyncio.wait({beginning, self._exit}, return_when=asyncio.FIRST_COMPLETED)
+        ends: set[asyncio.Future[Any]] = {beginning, self._exit}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if self._exit.done():
             beginning.cancel()
         await asyncio.gather(beginning, return_exceptions=self._exit.done())
