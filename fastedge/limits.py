@@ -169,7 +169,8 @@ rsa_key_bits_min = 2048  # RFC 7518 §3.3
 rsa_key_bits_max = 8192  # a check's cost grows with the square,
 rsa_exponent_bits_max = 64  # and with this
 key_file_bytes_max = 1024 * 1024
-jwk_set_keys_max = 1024
+jwk_set_keys_max = 1024  # in a file or a variable
+jwk_set_fetched_keys_max = 100  # in one from a URL: workers read it on their loop, 0.2 ms a key
 
 # --- other credentials (identity/api_keys, passwords, signed_url) -----------------------------------------------------
 credentials_max = 64  # sections of edge.toml
@@ -206,6 +207,7 @@ keys_timeout_ms = 5_000  # one fetch: discovery, connecting, TLS, head and body
 keys_timeout_ms_max = 60_000
 keys_retry_s_min = 5  # after a failed fetch; then doubled
 keys_retry_s_max = 300
+keys_retry_without_s_max = 30  # while there are no keys, and nobody is let in
 keys_early_s = 30  # between two fetches that an unknown `kid` asks for, for each name over the whole host
 keys_start_timeout_ms = 5_000  # for the first fetch of all names, before the workers start
 keys_wait_ms = 2_000  # how long a request with an unknown `kid` waits
@@ -241,6 +243,7 @@ experiment_cookie_max_age_s = 90 * 86_400
 
 # --- a worker --------------------------------------------------------------------------------------------------------
 step_threads = 2  # of each worker, for what a stage waits for: password checks
+step_niceness = 10  # of these threads, beyond the loop's
 tick_ms = 50  # how exact time-outs are
 listen_backlog = 4096  # connections that wait to be accepted
 stage_errors_logged_a_second_max = 10

@@ -236,7 +236,7 @@ def _show(console: Console) -> None:
     """Commands stand alone on their lines, so that they can be copied."""
     for number, one in enumerate(_tries(), 1):
         time.sleep(one.wait_s)
-        console.print(f"\n[bold]{number}  {one.shows}[/bold]", highlight=False)
+        console.print(f"\n[bold]{number}  {one.shows}[/bold]", highlight=False, soft_wrap=True)
         if one.before is not None:
             console.print(f"   {one.before()}", highlight=False, markup=False, soft_wrap=True)
         console.print(f"   {_command(one)}", style="cyan", highlight=False, markup=False, soft_wrap=True)

@@ -12,7 +12,7 @@ def test_docs_have_the_bounds_of_the_code() -> None:
     assert limits.keys_lifetime_s_max == 86_400
     assert "to a day" in TEXT
     assert limits.key_file_bytes_max == 1 << 20
-    assert f"at most 1 MiB and {limits.jwk_set_keys_max:,} keys" in TEXT
+    assert f"at most 1 MiB and {limits.jwk_set_fetched_keys_max} keys" in TEXT
     assert f"There is one such fetch in {limits.keys_early_s} s" in TEXT
     assert limits.keys_wait_ms == 2_000
     assert "two seconds at most" in TEXT

@@ -31,7 +31,7 @@ FIELDS = (
     ("scheme", "string", "always", "`http` or `https`, as the client used it"),
     ("host", "string", "or null", "lower-case, without port"),
     ("path", "string", "or null", "as sent, percent-encoding untouched"),
-    ("query", "string", "or null", "what follows `?`; may hold whatever a client puts there, tokens included"),
+    ("query", "string", "or null", "what follows `?`, without the parameters that gates take credentials from"),
     ("status", "number", "always", "of the answer; 0: the client left before it began"),
     ("bytes_in", "number", "always", "bytes read for this request, head included"),
     ("bytes_out", "number", "always", "bytes sent for this answer, head included"),
@@ -50,7 +50,7 @@ FIELDS = (
     ("variants", "object", "if any", "experiment → the variant this visitor has"),
     ("country", "string", "if looked up", "the client's country, ISO 3166-1"),
     ("user_agent", "string", "if sent", "`User-Agent`"),
-    ("referer", "string", "if sent", "`Referer`"),
+    ("referer", "string", "if sent", "`Referer`; without its query where a gate takes credentials from one"),
     ("request_id", "string", "if sent", "`X-Request-Id`"),
     ("traceparent", "string", "if sent", "`traceparent` (W3C Trace Context)"),
     ("truncated", "true", "if so", "at least one value was longer than its bound and was cut"),
@@ -106,7 +106,7 @@ cdef class LogBuffer:
         at = _text(at, error, NAME_MAX, &cut)
         at = copy(at, PyBytes_AS_STRING(self.tail), PyBytes_GET_SIZE(self.tail))
         at = _facts(at, ctx, detail, &cut)
-        at = _fields(at, request, &cut)
+        at = _fields(at, request, ctx.shown_referer, &cut)
         self._end(at, cut)
         return 0
 
@@ -257,7 +257,7 @@ cdef inline char* _facts(char* at, Context ctx, str detail, bint* cut):
     return at
 
 
-cdef inline char* _fields(char* at, Request request, bint* cut):
+cdef inline char* _fields(char* at, Request request, bytes shown_referer, bint* cut):
     """The request's fields that are logged, the first line of each, found in one pass."""
     cdef bytes user_agent = None, referer = None, request_id = None, traceparent = None
     cdef Fields fields = request.fields
@@ -276,7 +276,7 @@ cdef inline char* _fields(char* at, Request request, bint* cut):
     if user_agent is not None:
         at = _bytes(literal(at, b',"user_agent":'), user_agent, TEXT_MAX, cut)
     if referer is not None:
-        at = _bytes(literal(at, b',"referer":'), referer, TEXT_MAX, cut)
+        at = _bytes(literal(at, b',"referer":'), referer if shown_referer is None else shown_referer, TEXT_MAX, cut)
     if request_id is not None:
         at = _bytes(literal(at, b',"request_id":'), request_id, NAME_MAX, cut)
     if traceparent is not None:

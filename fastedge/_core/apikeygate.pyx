@@ -4,9 +4,10 @@ No key is compared with another: a look-up by a hash that nobody can steer tells
 """
 
 cimport cython
+from libc.math cimport INFINITY
 
 from fastedge._core.credential cimport (
-    IN_QUERY, NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, CredentialSource, Span, conceal_all, credential,
+    NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, Span, conceal_all, credential, hidden,
 )
 from fastedge._core.gate cimport Admission, Refusal
 from fastedge._core.message cimport Context, Request
@@ -23,7 +24,6 @@ cdef class ApiKeyGate(Gate):
     def __init__(
         self, list sources not None, hashing, grants, *, str stage, str realm, bint forward_key, claim_fields
     ):
-        cdef CredentialSource source
         self.sources = sources
         self.hashing = hashing
         self.grants = dict(grants)
@@ -35,7 +35,7 @@ cdef class ApiKeyGate(Gate):
             reason: Refusal(stage, reason, 400 if reason == "several" else 401, [challenge]) for reason in REASONS
         }
         self.reserved_fields = tuple(claim_fields)
-        self.hidden_parameters = tuple([source.text.partition(":")[2] for source in sources if source.place == IN_QUERY])
+        self.hidden_parameters, self.hidden_fields = hidden(sources)
 
     cdef object examine(self, Request request, Context ctx):
         cdef Span shown
@@ -51,11 +51,14 @@ cdef class ApiKeyGate(Gate):
             return self.refusals["unknown"]
         return grant[0] if ctx.now < grant[1] else self.refusals["expired"]
 
-    cdef int conceal(self, Request request, Context ctx) except -1:
+    cdef bint decides(self, Request request) except -1:
         cdef Span shown
-        if not self.forward_key:
+        return credential(self.sources, request, &shown) != NONE_SHOWN
+
+    cdef int conceal(self, Request request, Context ctx, bint checked) except -1:
+        if not (self.forward_key and checked):
             return conceal_all(self.sources, request, ctx.plan)
-        if credential(self.sources, request, &shown) != NONE_SHOWN:
+        if self.decides(request):
             ctx.plan.keep_private("private")    # what an origin makes of a key that it sees, nobody knows
         return 0
 
@@ -70,4 +73,4 @@ cdef class ApiKeyGate(Gate):
             return [*found, ("key", "of nobody (unknown)")]
         admission, until = grant
         found.append(("key", f"of {admission.claims['sub']}"))
-        return [*found, ("until", f"{until} (expired)" if ctx.now >= until else f"{until}")]
+        return [*found, ("expires", "never" if until == INFINITY else f"{until:.0f}{' (expired)' if ctx.now >= until else ''}")]

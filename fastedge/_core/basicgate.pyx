@@ -86,8 +86,12 @@ cdef class BasicGate(Gate):
             check = self.checks[digest] = Check(self, digest, *pair)
         return Wait(check.run, partial(check.settled, now))
 
-    cdef int conceal(self, Request request, Context ctx) except -1:
-        return 0 if self.forward_password else self.source.conceal(request, ctx.plan)
+    cdef bint decides(self, Request request) except -1:
+        cdef Span shown
+        return self.source.find(request, &shown) != NONE_SHOWN
+
+    cdef int conceal(self, Request request, Context ctx, bint checked) except -1:
+        return 0 if self.forward_password and checked else self.source.conceal(request, ctx.plan)
 
     def trace(self, Request request not None, Context ctx not None):
         """Checks the password here and now."""

@@ -30,8 +30,14 @@ cdef class AnyGate(Gate):
                 return found
         return None
 
-    cdef int conceal(self, Request request, Context ctx) except -1:
-        return _conceal(self.gates, request, ctx)
+    cdef bint decides(self, Request request) except -1:
+        return _decides(self.gates, request)
+
+    cdef int conceal(self, Request request, Context ctx, bint checked) except -1:
+        for gate in self.gates:
+            (<Gate> gate).conceal(request, ctx, checked)
+            checked = checked and not (<Gate> gate).decides(request)
+        return 0
 
     def trace(self, Request request not None, Context ctx not None):
         return _trace(self.gates, request, ctx)
@@ -50,8 +56,13 @@ cdef class AllGate(Gate):
     cdef object examine(self, Request request, Context ctx):
         return self.examine_from(0, [], None, request, ctx)
 
-    cdef int conceal(self, Request request, Context ctx) except -1:
-        return _conceal(self.gates, request, ctx)
+    cdef bint decides(self, Request request) except -1:
+        return _decides(self.gates, request)
+
+    cdef int conceal(self, Request request, Context ctx, bint checked) except -1:
+        for gate in self.gates:
+            (<Gate> gate).conceal(request, ctx, checked)
+        return 0
 
     def trace(self, Request request not None, Context ctx not None):
         return _trace(self.gates, request, ctx)
@@ -115,10 +126,11 @@ cdef Admission _together(list admissions):
     return all_
 
 
-cdef int _conceal(list gates, Request request, Context ctx) except -1:
+cdef bint _decides(list gates, Request request) except -1:
     for gate in gates:
-        (<Gate> gate).conceal(request, ctx)
-    return 0
+        if (<Gate> gate).decides(request):
+            return True
+    return False
 
 
 def _trace(list gates, Request request, Context ctx):
@@ -128,6 +140,7 @@ def _trace(list gates, Request request, Context ctx):
 cdef int _take_reserved(Gate gate, list gates) except -1:
     gate.reserved_fields = tuple([name for one in gates for name in (<Gate> one).reserved_fields])
     gate.hidden_parameters = tuple([name for one in gates for name in (<Gate> one).hidden_parameters])
+    gate.hidden_fields = tuple([name for one in gates for name in (<Gate> one).hidden_fields])
     return 0
 
 

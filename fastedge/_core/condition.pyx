@@ -149,6 +149,8 @@ cdef class _Path(Condition):
             raise ConfigError(f'a path pattern begins with "/": {text!r} does not')
         if not all("!" <= c <= "~" and c not in "?#" for c in text):
             raise ConfigError(f"a path pattern is printable ASCII without query, percent-encoded: {text!r} is not")
+        if ";" in text:
+            raise ConfigError(f"paths are compared without the parameters that `;` begins: {text!r} could hold for none")
         wire = normal_path(text.encode("ascii"))
         self.pattern = Pattern(wire)
         if wire.endswith(b"/*") and wire.count(b"*") == 1 and wire != b"/*":
@@ -255,8 +257,8 @@ cdef class _Query(Condition):
 def Match(*, path=None, host=None, method=None, field=None, cookie=None, query=None):
     """A condition in which all that is given must hold; of a list, any one.
 
-    Patterns: `*` stands for any run of characters. `path` is compared after decoding %-encoded unreserved characters
-    and merging "//"; "/shop/*" holds for "/shop" too. `host` has no port. `field`, `cookie` and `query` are dictionaries
+    Patterns: `*` stands for any run of characters. `path` is compared after dropping `;` parameters, decoding
+    %-encoded unreserved characters and merging "//"; "/shop/*" holds for "/shop" too. `host` has no port. `field`, `cookie` and `query` are dictionaries
     of name to pattern; "*" asks only that it is there. ConfigError for what cannot match.
     """
     parts = [any_of(kind, texts) for kind, texts in ((_Path, path), (_Host, host), (_Method, method)) if texts is not None]

@@ -35,6 +35,10 @@ cdef class CredentialSource:
 
 # What all the places say together; `found` is the first that there is.
 cdef Shown credential(list sources, Request request, Span* found) except *
+# Whether one is shown outside Authorization.
+cdef bint is_shown_elsewhere(list sources, Request request) except -1
+# The names of parameters, and of fields.
+cdef tuple hidden(list sources)
 cdef int conceal_all(list sources, Request request, Plan plan) except -1
 # Whether the name of a parameter, as it is spelled there, is this one.
 cdef bint is_name(const char* at, Py_ssize_t size, bytes name) except -1

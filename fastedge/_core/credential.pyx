@@ -92,6 +92,22 @@ cdef Shown credential(list sources, Request request, Span* found) except *:
     return all_shown
 
 
+cdef bint is_shown_elsewhere(list sources, Request request) except -1:
+    cdef Span found
+    for source in sources:
+        if (<CredentialSource> source).place != IN_AUTHORIZATION and (<CredentialSource> source).find(request, &found):
+            return True
+    return False
+
+
+cdef tuple hidden(list sources):
+    cdef CredentialSource source
+    return (
+        tuple([source.name.decode() for source in sources if source.place == IN_QUERY]),
+        tuple([source.field.text for source in sources if source.place == IN_FIELD]),
+    )
+
+
 cdef int conceal_all(list sources, Request request, Plan plan) except -1:
     for source in sources:
         (<CredentialSource> source).conceal(request, plan)

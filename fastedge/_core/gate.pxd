@@ -31,12 +31,16 @@ cdef class Gate(NativeStage):
     cdef readonly Refusal missing           # for who shows no credential
     cdef readonly tuple reserved_fields     # texts: fields that it tells the origin, and that no client may send
     cdef readonly tuple hidden_parameters   # of the query: credentials, which no log may hold
+    cdef readonly tuple hidden_fields       # texts, the same; Authorization and Cookie are without saying so
 
     # What the request's credential is worth: an Admission, a Refusal; None where it shows none of this kind; or a Wait
     # that ends in one of these.
     cdef object examine(self, Request request, Context ctx)
+    # Whether `examine` would find anything; costs no check.
+    cdef bint decides(self, Request request) except -1
     # Takes the credential out of what the origin gets and what the cache is keyed by; for whoever is let in, by whatever.
-    cdef int conceal(self, Request request, Context ctx) except -1
+    # One that was not `checked` goes to no origin, even where an option would leave it.
+    cdef int conceal(self, Request request, Context ctx, bint checked) except -1
 
     cdef object settle(self, object found, Request request, Context ctx)
     cdef int admit(self, Admission admission, Request request, Context ctx) except -1

@@ -55,12 +55,15 @@ _BODIES = {
 cdef class Gate(NativeStage):
     def __cinit__(self, *args, **kwargs):
         self.hooks = ON_REQUEST
-        self.reserved_fields = self.hidden_parameters = ()
+        self.reserved_fields = self.hidden_parameters = self.hidden_fields = ()
 
     cdef object examine(self, Request request, Context ctx):
         raise NotImplementedError
 
-    cdef int conceal(self, Request request, Context ctx) except -1:
+    cdef bint decides(self, Request request) except -1:
+        raise NotImplementedError
+
+    cdef int conceal(self, Request request, Context ctx, bint checked) except -1:
         return 0
 
     def trace(self, Request request not None, Context ctx not None):
@@ -86,7 +89,7 @@ cdef class Gate(NativeStage):
         cdef Py_ssize_t i
         if admission.claims is not None:
             ctx.add_claims(admission.claims)
-        self.conceal(request, ctx)
+        self.conceal(request, ctx, True)
         for i in range(admission.told):
             ctx.plan.edit(<FieldName> admission.names[i], <bytes> admission.values[i], True, admission.keyed[i] is True)
         if admission.private:

@@ -1,5 +1,6 @@
 from fastedge._core.gate cimport Admission, Gate, Refusal
 from fastedge._core.keyslot cimport KeySlot
+from fastedge._core.message cimport Request
 from fastedge._core.revocations cimport Revocations
 from fastedge._core.tokens cimport VerifiedTokens
 
@@ -18,6 +19,7 @@ cdef class JwtGate(Gate):
     cdef Revocations revocations    # or None
     cdef object tracer              # of a key set: what `explain` is told about a token
 
+    cdef bint _needs_none(self, Request request) except -1
     cdef int take_keys(self) except -1
     cdef object judged(self, bytes token, double now, bint may_renew)
     cdef object unless_revoked(self, Admission admission, double now)

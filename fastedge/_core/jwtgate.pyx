@@ -5,7 +5,9 @@ Verifies nothing itself: a token that is not in the table goes to what `make_jud
 
 cimport cython
 
-from fastedge._core.credential cimport NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, Span, conceal_all, credential
+from fastedge._core.credential cimport (
+    NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, Span, conceal_all, credential, hidden, is_shown_elsewhere,
+)
 from fastedge._core.fields cimport FieldName, intern_text
 from fastedge._core.message cimport Context, Request
 from fastedge._core.pipeline cimport Wait
@@ -39,7 +41,7 @@ cdef class JwtGate(Gate):
         self.nobody = Admission(None, ()) if allow_preflight else None
         self.forward_token = forward_token
         self.reserved_fields = tuple(claim_fields)
-        self.hidden_parameters = tuple([source.text.partition(":")[2] for source in sources if source.text.startswith("query:")])
+        self.hidden_parameters, self.hidden_fields = hidden(sources)
         self.revocations = revocations
         self.tracer = tracer
         self.take_keys()
@@ -48,7 +50,7 @@ cdef class JwtGate(Gate):
         cdef Span shown
         cdef int how_many
         cdef PyObject* found
-        if self.nobody is not None and _is_preflight(request):
+        if self._needs_none(request):
             return self.nobody
         how_many = credential(self.sources, request, &shown)
         if how_many == NONE_SHOWN:
@@ -72,16 +74,27 @@ cdef class JwtGate(Gate):
             return [*found, ("keys", "unknown: they are fetched while the edge runs")]
         return found + self.tracer(self.keys.keys)(shown.at[:shown.size], ctx.now)
 
-    cdef int conceal(self, Request request, Context ctx) except -1:
-        if not self.forward_token:
-            conceal_all(self.sources, request, ctx.plan)
+    cdef bint decides(self, Request request) except -1:
+        cdef Span shown
+        return self._needs_none(request) or credential(self.sources, request, &shown) != NONE_SHOWN
+
+    cdef int conceal(self, Request request, Context ctx, bint checked) except -1:
+        if not (self.forward_token and checked) or self._needs_none(request):
+            return conceal_all(self.sources, request, ctx.plan)
+        if is_shown_elsewhere(self.sources, request):
+            ctx.plan.keep_private("private")    # RFC 9111 §3.5 speaks of Authorization, and of nothing else
         return 0
+
+    cdef bint _needs_none(self, Request request) except -1:
+        return self.nobody is not None and _is_preflight(request)
 
     cdef int take_keys(self) except -1:
         """What was verified by keys that are gone is forgotten with them."""
-        self.keys_version = self.keys.version
-        self.judge = None if self.keys.keys is None else self.make_judge(self.keys.keys)
         self.tokens.clear()
+        self.judge = None   # first: where no other can be made, the old one is gone all the same
+        if self.keys.keys is not None:
+            self.judge = self.make_judge(self.keys.keys)
+        self.keys_version = self.keys.version
         return 0
 
     cdef object judged(self, bytes token, double now, bint may_renew):

@@ -69,6 +69,7 @@ cdef class Context:
     cdef dict _notes
     cdef readonly Plan plan
     cdef bytes shown_target # the target as logs may show it; None: as it came
+    cdef bytes shown_referer        # Referer likewise
     cdef readonly str cache
     cdef readonly str cache_reason
     cdef object observer    # explain's: called after each hook; None on the request path

@@ -132,22 +132,25 @@ cdef class Request:
         return None
 
     cdef bytes match_path(self):
-        """The path for conditions: %-encoded unreserved characters and "/" decoded (RFC 3986 §6.2.2.2), runs of "/"
-        merged, so that no spelling that some origin would read as the same path slips past a gate."""
+        """The path for conditions: parameters (RFC 3986 §3.3) taken out of its segments, %-encoded unreserved characters,
+        "/" and "\\" decoded (§6.2.2.2), each run of them made one "/", so that no spelling that some origin would read as the
+        same path slips past a gate."""
         cdef const char* at
         cdef Py_ssize_t i
         if self._match_path is None:
             at = self.target_wire
             self._match_path = self.target_wire if self.path_length == len(self.target_wire) else self.target_wire[:self.path_length]
             for i in range(self.path_length):
-                if at[i] == c"%" or (at[i] == c"/" and at[i + 1] == c"/"):
+                if at[i] == c"%" or at[i] == c";" or (at[i] == c"/" and at[i + 1] == c"/"):
                     self._match_path = normal_path(self._match_path)
                     break
         return self._match_path
 
 
 cdef bytes normal_path(bytes path):
-    parts = path.split(b"%")
+    if b";" in path:
+        path = b"/".join([segment.partition(b";")[0] for segment in path.split(b"/")])
+    parts = path.replace(b"%5c", b"/").replace(b"%5C", b"/").split(b"%")
     out = [parts[0]]
     for part in parts[1:]:
         decoded = unquote_to_bytes(b"%" + part[:2])

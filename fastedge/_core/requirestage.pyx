@@ -18,7 +18,7 @@ cdef class ClaimRule:
     def __init__(self, str relation not None, paths, values, Refusal refusal not None, *, bint splits=False):
         self.relation = RELATIONS[relation]
         self.paths = tuple(paths)
-        self.values = frozenset([_typed(value) for value in values])
+        self.values = frozenset([_wanted(value) for value in values])
         self.refusal = refusal
         self.splits = splits
 
@@ -31,7 +31,7 @@ cdef class ClaimRule:
         if self.relation == CONTAINS:
             return type(claim) is tuple and self.values <= _set_of(<tuple> claim)
         if type(claim) is not tuple:
-            claim = tuple((<str> claim).split()) if self.splits and type(claim) is str else (claim,)
+            claim = tuple((<str> claim).split(" ")) if self.splits and type(claim) is str else (claim,)
         if self.relation == ALL_IN:
             return self.values <= _set_of(<tuple> claim)
         return not self.values.isdisjoint(_set_of(<tuple> claim))
@@ -73,6 +73,12 @@ cdef object _first(object claims, tuple paths):
 
 
 _LEAVES = (str, int, float, bool, tuple)
+
+
+cdef object _wanted(object value):
+    """As `_typed`, and for members of enumerations their value: what equals nothing must not be wanted."""
+    kind = str if isinstance(value, str) else bool if isinstance(value, bool) else "number"
+    return kind, value
 
 
 cdef object _typed(object value):

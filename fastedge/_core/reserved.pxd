@@ -10,4 +10,5 @@ cdef class Reserved:
     cdef object parameters          # QueryRules that takes them out, or None
 
     cdef int enforce(self, Request request, Context ctx) except -1
+    cdef int _hide_parameters(self, Request request, Context ctx) except -1
     cdef int _drop_forged(self, Request request, Context ctx) except -1

@@ -5,11 +5,13 @@ is worth nothing if a client can say it on another path.
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_GET_SIZE
 
 from fastedge._core.fields cimport FieldName, Fields, intern_text
 from fastedge._core.message cimport OriginField
 from fastedge._core.queryrules cimport QueryRules
+
+
+cdef FieldName _REFERER = intern_text("referer")
 
 
 @cython.final
@@ -28,8 +30,20 @@ cdef class Reserved:
     cdef int enforce(self, Request request, Context ctx) except -1:
         if self.lengths:
             self._drop_forged(request, ctx)
-        if self.parameters is not None and PyBytes_GET_SIZE(request.target_wire) > request.path_length:
-            ctx.shown_target = (<QueryRules> self.parameters).normal(request.target_wire)
+        if self.parameters is not None:
+            self._hide_parameters(request, ctx)
+        return 0
+
+    cdef int _hide_parameters(self, Request request, Context ctx) except -1:
+        """Also in the Referer: a page sends its own URL with all that it asks for, so its origin must not see that either."""
+        cdef QueryRules without = self.parameters
+        cdef bytes referer = request.fields.find(_REFERER)
+        if PyBytes_GET_SIZE(request.target_wire) > request.path_length:
+            ctx.shown_target = without.normal(request.target_wire)
+        if referer is not None:
+            ctx.shown_referer = without.normal(referer)
+            if ctx.shown_referer is not referer or request.fields.count(_REFERER) > 1:
+                _replace(ctx, _REFERER, ctx.shown_referer)
         return 0
 
     cdef int _drop_forged(self, Request request, Context ctx) except -1:
@@ -43,12 +57,12 @@ cdef class Reserved:
                 name.text in self.texts
                 or ((self.spelled_low or b"_" in name.wire) and name.text.replace("_", "-") in self.folded)
             ):
-                _drop(ctx, name)
+                _replace(ctx, name, None)
         return 0
 
 
-cdef int _drop(Context ctx, FieldName name) except -1:
+cdef int _replace(Context ctx, FieldName name, bytes value) except -1:
     """Outside the key: the origin hears the same, whether a client tried or not."""
     cdef OriginField edit = OriginField.__new__(OriginField)
-    edit.name, edit.replaces = name, True
+    edit.name, edit.value, edit.replaces = name, value, True
     return ctx.plan.add(edit)

@@ -61,7 +61,11 @@ cdef class SignedUrlGate(Gate):
         objection = self.objection(request, ctx, &shown)
         return self.admission if objection is None else self.refusals[objection]
 
-    cdef int conceal(self, Request request, Context ctx) except -1:
+    cdef bint decides(self, Request request) except -1:
+        cdef Shown shown
+        return _collect(request, &shown)
+
+    cdef int conceal(self, Request request, Context ctx, bint checked) except -1:
         """Where a URL is not signed, its parameters are none of this gate's business."""
         cdef Shown shown
         if ctx.plan.target_wire is self.seen or _collect(request, &shown):

@@ -1,12 +1,14 @@
 """`fastedge explain`: what would be decided about one request, and by whom. Opens no socket and asks no origin."""
 
+import inspect
 import ipaddress
 import os
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 import click
 import orjson
@@ -82,22 +84,27 @@ def explain(
 def explained(prepared: Prepared, request: Request, client: bytes, now: float) -> dict[str, Any]:
     """The report, ready for JSON. What is not known without asking anyone is "unknown"."""
     exchange = prepared.engine.begin(request, now, client, *_empty_store(prepared))
+    secrets = Secrets([] if exchange is None else exchange.site.pipeline.hooks())
+    headers = [(name, secrets.field(name, value)) for name, value in request.headers.items()]
     report: dict[str, Any] = {
-        "request": {"method": request.method, "url": request.url, "headers": [*map(_discreet, request.headers.items())]}
+        "request": {"method": request.method, "url": secrets.query(request.url), "headers": headers}
     }
     if exchange is None:
         return report | {"answer": {"status": 421, "by": "the rim", "reason": "no site claims this host"}}
     steps: list[dict[str, Any]] = []
     ran: list[Hook] = []
-    last_plan = _plan(exchange)
+    last_plan = _plan(exchange, secrets)
 
     def observe(hook: Hook, verdict: Any) -> None:
         nonlocal last_plan
-        plan = _plan(exchange)
+        plan = _plan(exchange, secrets)
         changes = {name: plan[name] for name in plan if plan[name] != last_plan[name]}
         last_plan = plan
-        ran.append(hook)
         outcome = "unknown" if _lacks_keys(exchange) else _outcome(verdict)
+        if steps and steps[-1]["outcome"] == "wait":
+            steps[-1] |= {"outcome": outcome, "changes": changes}
+            return
+        ran.append(hook)
         step: dict[str, Any] = {"stage": hook.stage, "hook": hook.name, "outcome": outcome, "changes": changes}
         if isinstance(hook.native, Gate):
             step["checks"] = hook.native.trace(request, exchange.ctx)
@@ -105,6 +112,8 @@ def explained(prepared: Prepared, request: Request, client: bytes, now: float) -
 
     exchange.observe(observe)
     step = exchange.step_start()
+    while step == "wait" and not inspect.iscoroutinefunction(exchange.wait.step):
+        step = exchange.step_resume(_performed(exchange.wait.step))
     if step == "share":
         step = exchange.step_lead()
     return report | {
@@ -113,9 +122,39 @@ def explained(prepared: Prepared, request: Request, client: bytes, now: float) -
         "skipped": _skipped(exchange, ran, step),
         "facts": _facts(exchange),
         "plan": last_plan | _target(prepared, exchange, step),
-        "cache": _cache(request, exchange, step),
+        "cache": _cache(request, exchange, step, secrets),
         "answer": _answer(exchange, step),
     }
+
+
+class Secrets:
+    """What a site's gates take for credentials: named, never shown."""
+
+    def __init__(self, hooks: Iterable[Hook]) -> None:
+        gates = [hook.native for hook in hooks if isinstance(hook.native, Gate)]
+        self._fields = _SECRET.union(*(gate.hidden_fields for gate in gates))
+        self._parameters = frozenset[str]().union(*(gate.hidden_parameters for gate in gates))
+
+    def field(self, name: str, value: str) -> str:
+        return "…" if name in self._fields else self.query(value)
+
+    def query(self, text: str) -> str:
+        """A text with a target, or a URL, in it."""
+        return _PARAMETER.sub(self._parameter, text)
+
+    def _parameter(self, found: re.Match[str]) -> str:
+        return f"{found[1]}=…" if unquote_plus(found[1][1:]) in self._parameters else found[0]
+
+
+_PARAMETER = re.compile(r"([?&][^=&\0]*)=[^&\0]*")
+
+
+def _performed(step: Callable[[], Any]) -> Any:
+    """What a stage waits for, as a worker has it: its answer, or the exception that it raised."""
+    try:
+        return step()
+    except Exception as error:
+        return error
 
 
 def _empty_store(prepared: Prepared) -> tuple[MemoryStore | None, Purges | None]:
@@ -125,13 +164,13 @@ def _empty_store(prepared: Prepared) -> tuple[MemoryStore | None, Purges | None]
     return MemoryStore(1 << 20, bytes(16)), private_purges()
 
 
-def _cache(request: Request, exchange: Exchange, step: str) -> dict[str, Any]:
+def _cache(request: Request, exchange: Exchange, step: str, secrets: Secrets) -> dict[str, Any]:
     """The outcome where it does not depend on what is stored, with its reason; and the key."""
     ctx = exchange.ctx
     return {
         "outcome": "unknown" if step == "share" else ctx.cache,
         "reason": ctx.cache_reason,
-        "key": cache_key(request, ctx.plan).decode("latin-1").replace("\0", "\\0"),
+        "key": secrets.query(cache_key(request, ctx.plan).decode("latin-1")).replace("\0", "\\0"),
         "unkeyed": [f"{stage} reads {what} outside the key" for stage, what in outside_key(ctx)],
     }
 
@@ -161,10 +200,6 @@ def _head(url: str, method: str, headers: Sequence[str]) -> tuple[bytes, bool]:
     return "\r\n".join(lines).encode("utf-8", "surrogateescape"), parts.scheme == "https"
 
 
-def _discreet(line: tuple[str, str]) -> tuple[str, str]:
-    return (line[0], "…") if line[0] in _SECRET else line
-
-
 def _packed(address: str) -> bytes:
     try:
         return pack_address(str(ipaddress.ip_address(address)))
@@ -188,11 +223,11 @@ def _seconds(moment: str | None) -> float:
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
 
 
-def _plan(exchange: Exchange) -> dict[str, Any]:
+def _plan(exchange: Exchange, secrets: Secrets) -> dict[str, Any]:
     plan = exchange.ctx.plan
     return {
         "origin": plan.origin,
-        "target": plan.target,
+        "target": secrets.query(plan.target),
         "fields": [
             {"name": name, "value": value, "in_key": keyed} if value is not None else {"name": name, "removed": True}
             for name, value, keyed in plan.header_edits

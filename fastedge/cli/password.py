@@ -2,6 +2,7 @@
 
 import os
 import sys
+import unicodedata
 
 import click
 
@@ -20,9 +21,10 @@ def password(file: str, user: str, from_stdin: bool) -> None:
 
     The password is asked for twice; what is written is its hash, by Argon2id.
     """
+    user = unicodedata.normalize("NFC", user)
     lines = (read_file(file) or b"").splitlines()
     line = f"{user}:{new_hash(_usable(user, _asked(from_stdin)), os.urandom(16))}".encode()
-    mine = [i for i, other in enumerate(lines) if other.partition(b":")[0].strip() == user.encode()]
+    mine = [i for i, other in enumerate(lines) if _name(other) == user]
     if mine:
         lines[mine[0]] = line
     else:
@@ -36,6 +38,11 @@ def password(file: str, user: str, from_stdin: bool) -> None:
     click.echo(f"{file}: {'changed' if mine else 'added'} {user}; a reload puts it in force", err=True)
 
 
+def _name(line: bytes) -> str:
+    """Whose line it is, as the edge reads it."""
+    return unicodedata.normalize("NFC", line.partition(b":")[0].decode(errors="replace").strip())
+
+
 def _asked(from_stdin: bool) -> str:
     if from_stdin:
         return sys.stdin.readline().removesuffix("\n")
@@ -46,7 +53,10 @@ def _asked(from_stdin: bool) -> str:
 def _usable(user: str, password: str) -> str:
     """The password, if a client can send it with that name."""
     if not is_user(user):
-        raise click.ClickException(f"a name is 1 to {credential_name_chars_max} printable characters without a colon")
+        raise click.ClickException(
+            f"a name is 1 to {credential_name_chars_max} printable characters: no colon, no # at its start, no space at"
+            " its ends"
+        )
     token = token_of(user, password)
     if not password or split_credentials(token) is None:
         raise click.ClickException("a password is not empty and has no control characters")

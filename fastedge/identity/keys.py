@@ -13,7 +13,7 @@ from fastedge.identity import jwk, material, pem
 from fastedge.identity.algorithms import ALGORITHMS
 from fastedge.identity.key import Key
 from fastedge.identity.strict_json import parse_object
-from fastedge.limits import jwk_set_keys_max, key_file_bytes_max
+from fastedge.limits import jwk_set_fetched_keys_max, jwk_set_keys_max, key_file_bytes_max
 
 
 class KeySet:
@@ -83,8 +83,9 @@ class KeySet:
         entries = None if document is None else document.get("keys")
         if not isinstance(entries, list):
             raise ConfigError(f'{name}: a JWK Set is expected, a JSON object with a "keys" array and no member twice')
-        if len(entries) > jwk_set_keys_max:
-            raise ConfigError(f"{name}: holds {len(entries)} keys, at most {jwk_set_keys_max} are allowed")
+        keys_max = jwk_set_fetched_keys_max if fetched else jwk_set_keys_max
+        if len(entries) > keys_max:
+            raise ConfigError(f"{name}: holds {len(entries)} keys, at most {keys_max} are allowed")
         if not fetched:
             keys = (jwk.read(entry, f"{name}: keys[{position}]") for position, entry in enumerate(entries))
             return cls([key for key in keys if key is not None], name=name)

@@ -22,9 +22,11 @@ from fastedge.limits import credential_name_chars_max, password_memory_kib_max, 
 
 _B64 = r"[A-Za-z0-9+/]"
 _ARGON2ID = re.compile(
-    rf"\$argon2id\$v=19\$m=(\d{{1,7}}),t=(\d{{1,4}}),p=(\d{{1,3}})\$({_B64}{{11,86}})\$({_B64}{{22,86}})"
+    rf"\$argon2id\$v=19\$m=([0-9]{{1,7}}),t=([0-9]{{1,4}}),p=([0-9]{{1,3}})\$({_B64}{{11,86}})\$({_B64}{{22,86}})"
 )
-_SCRYPT = re.compile(rf"\$scrypt\$ln=(\d{{1,2}}),r=(\d{{1,2}}),p=(\d{{1,2}})\$({_B64}{{11,86}})\$({_B64}{{22,86}})")
+_SCRYPT = re.compile(
+    rf"\$scrypt\$ln=([0-9]{{1,2}}),r=([0-9]{{1,2}}),p=([0-9]{{1,2}})\$({_B64}{{11,86}})\$({_B64}{{22,86}})"
+)
 _NEW = (19 * 1024, 2, 1)  # KiB, passes, lanes: OWASP's first choice
 
 
@@ -90,8 +92,9 @@ class Users:
 
 
 def is_user(name: str) -> bool:
-    """Whether this can be a name (RFC 7617 §2)."""
-    return 0 < len(name) <= credential_name_chars_max and name.isprintable() and ":" not in name
+    """Whether this can be a name (RFC 7617 §2), and stand at the start of a line."""
+    fits = 0 < len(name) <= credential_name_chars_max and name.isprintable() and name.strip() == name
+    return fits and ":" not in name and not name.startswith("#")
 
 
 def split_credentials(token: bytes) -> tuple[str, bytes] | None:

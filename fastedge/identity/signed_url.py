@@ -1,5 +1,6 @@
 """Signing a URL that `SignedUrl` lets in: for an origin's application, and for `fastedge sign`."""
 
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Collection
 from urllib.parse import unquote_plus, urlsplit
@@ -34,6 +35,8 @@ def sign_url(
         raise ValueError(f"a key id is 1 to {signed_url_key_id_chars_max} letters, digits, '-', '_' and '.'")
     if not 0 <= expires < 10**12:
         raise ValueError(f"an expiry is Unix seconds, not {expires}")
+    if method is not None and not _METHOD.fullmatch(method):
+        raise ValueError("a method is spelled as clients send it, such as PUT")
     moment = str(int(expires))
     text = signed_text(
         key_id.encode(),
@@ -41,7 +44,7 @@ def sign_url(
         signed_target(target.encode(), query),
         _host(base) if host else b"",
         b"" if address is None else _canonical(address),
-        b"" if method is None else method.encode("ascii"),
+        b"" if method is None else method.encode(),
     )
     signature = urlsafe_b64encode(mac_with(key)(text)).rstrip(b"=").decode()
     added = "&".join(f"{name}={value}" for name, value in zip(PARAMETERS, (key_id, moment, signature), strict=True))
@@ -53,6 +56,9 @@ def is_key_id(text: str) -> bool:
 
 
 _KEY_ID = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
+_METHOD = re.compile(r"[A-Z][A-Z-]*")
+# RFC 3986 §2; a "'" in the query is allowed there, but browsers encode it.
+_AS_SENT = re.compile(r"""([^%"<>\\^`{|}?]|%[0-9A-Fa-f]{2})*(\?[^'"<>\\^`{|}]*)?""")
 
 
 def _parts(url: str) -> tuple[str, str, str]:
@@ -60,8 +66,8 @@ def _parts(url: str) -> tuple[str, str, str]:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
         raise ValueError("a URL such as https://shop.example/path is expected")
-    if not all("!" <= c <= "~" for c in url) or "\\" in url:
-        raise ValueError("percent-encode what is not printable ASCII: clients would, and the signature is over that")
+    if not all("!" <= c <= "~" for c in url) or not _AS_SENT.fullmatch(url.partition("#")[0]):
+        raise ValueError("percent-encode what clients would (spaces, quotes, <, ä, …): the signature is over that")
     if any(part.lower().replace("%2e", ".") in (".", "..") for part in parts.path.split("/")):
         raise ValueError("clients take dot segments out of a path: sign the path without them")
     base = f"{parts.scheme}://{parts.netloc}"
@@ -75,9 +81,9 @@ def _parts(url: str) -> tuple[str, str, str]:
 
 
 def _host(base: str) -> bytes:
-    """As a request has it: in lower case, without a port."""
+    """As a request has it: in lower case, without a port, nor the dot that may end it."""
     host = base.partition("://")[2].lower()
-    return (host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]).encode()
+    return (host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0].removesuffix(".")).encode()
 
 
 def _canonical(address: str) -> bytes:

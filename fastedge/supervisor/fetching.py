@@ -118,7 +118,9 @@ async def _get(source: KeySource, text: str, fields: list[tuple[str, str]]) -> t
 
 def _tls_context(authorities: bytes | None) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cadata=None if authorities is None else authorities.decode("ascii"))
+        # An empty text would be none to it, and then the system's authorities would do.
+        text = None if authorities is None else authorities.decode("ascii") or "\n"
+        context = ssl.create_default_context(cadata=text)
     except (ssl.SSLError, ValueError):
         raise FetchFailed("tls_ca_file holds no certificates (PEM)") from None
     context.set_alpn_protocols(["http/1.1"])

@@ -84,7 +84,8 @@ class Providers:
         """Does what is due; to be called now and then."""
         now_s = self._now_s()
         for provider in self._providers.values():
-            if provider.data is not None and provider.schedule.is_over(now_s):
+            # While the fetch that is due goes on, nobody knows that the provider is down.
+            if provider.data is not None and provider.schedule.failures and provider.schedule.is_over(now_s):
                 self._drop(provider)
             if now_s >= provider.schedule.due_s:
                 self._start(provider)
@@ -119,13 +120,14 @@ class Providers:
 
     def adopt(self) -> None:
         """The configuration that was proposed serves: sources that it has not end, others go on as they are. Who is
-        down is asked again at once: the operator may have mended it."""
+        down is asked again at once, for the operator may have mended it; and so is who has other options, for the next
+        fetch was due by the old ones."""
         providers = self._providers | self._proposed
         for source, options in self._wanted.items():
             schedule = providers[source.id].schedule
-            schedule.options = options
-            if schedule.failures:
+            if schedule.failures or schedule.options != options:
                 schedule.due_s = self._now_s()
+            schedule.options = options
         kept = {source.id for source in self._wanted}
         for id, provider in self._providers.items():
             if id not in kept and provider.task is not None:
@@ -218,6 +220,7 @@ class Providers:
 
     def _drop(self, provider: Provider) -> None:
         provider.drop()
+        provider.schedule.due_s = self._now_s()
         self._hand_out(provider)
         self._say_of(provider, f"not fetched for {provider.schedule.options.keep_s} s and therefore gone; {_NOBODY}")
 

@@ -11,6 +11,7 @@ from fastedge.limits import (
     keys_lifetime_s_min,
     keys_retry_s_max,
     keys_retry_s_min,
+    keys_retry_without_s_max,
 )
 
 
@@ -35,7 +36,8 @@ class KeySchedule:
 
     def failed(self, now_s: float, chance: float) -> None:
         self.failures += 1
-        pause_s = min(keys_retry_s_min << min(self.failures - 1, 16), keys_retry_s_max)
+        longest_s = keys_retry_without_s_max if self.is_over(now_s) else keys_retry_s_max
+        pause_s = min(keys_retry_s_min << min(self.failures - 1, 16), longest_s)
         self.due_s = now_s + pause_s * (1 - 0.1 * chance)
 
     def asks_early(self, now_s: float) -> bool:

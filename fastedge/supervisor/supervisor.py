@@ -151,7 +151,7 @@ class Supervisor:
         """So that the first request finds keys; a provider that is down is waited for a while, and not longer."""
         fetches = self.providers.begin(key_sources(self.config, self.sealed.sources))
         if fetches:
-            ends: set[asyncio.Future[Any]] = {asyncio.gather(*fetches), self._exit}
+            ends: set[asyncio.Future[Any]] = {asyncio.gather(*fetches, return_exceptions=True), self._exit}
             timeout_s = keys_start_timeout_ms / 1000
             await asyncio.wait(ends, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
 

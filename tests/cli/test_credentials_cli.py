@@ -140,11 +140,19 @@ def test_password_is_changed_in_its_line(run):
     assert users.knows("ann", b"three") and users.knows("bob", b"two") and not users.knows("ann", b"one")
 
 
+def test_user_is_known_by_either_spelling_of_a_name(run):
+    run("password", "users", "jose\u0301", "--stdin", text="one\n")
+    assert "changed" in run("password", "users", "jos\u00e9", "--stdin", text="two\n").stderr
+    assert Users.from_lines(Path("users").read_bytes()).knows("jos\u00e9", b"two")
+
+
 @pytest.mark.parametrize(
     ("user", "text", "message"),
     [
         ("ann", "\n", "a password is not empty"),
-        ("a:b", "x\n", "a name is 1 to 128 printable characters without a colon"),
+        ("a:b", "x\n", "a name is 1 to 128 printable characters: no colon"),
+        ("#ann", "x\n", "no # at its start"),
+        (" ann", "x\n", "no space at its ends"),
         ("", "x\n", "a name is 1 to 128 printable"),
         ("ann", "a\tb\n", "and has no control characters"),
         ("ann", "x" * 800, "longer than 1024 bytes in base64"),

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from fastedge.cli import main
+from fastedge.identity.passwords import new_hash
 
 CONFIG = '[policy]\nfile = "shop.py"\n[origins.main]\nservers = ["http://127.0.0.1:9"]\n'
 POLICY = """
@@ -146,3 +147,43 @@ def test_broken_revocations_are_told_line_by_line(tmp_path: Path) -> None:
         result = CliRunner().invoke(main, ["check", str(tmp_path / "edge.toml")])
         assert result.exit_code == 2
         assert message in result.output
+
+
+GUARDED = """
+from fastedge import Pipeline
+from fastedge.stages import ApiKeyAuth, BasicAuth, When
+
+pipeline = Pipeline(
+    When("/api/*", ApiKeyAuth(credentials="partners", key_from=["header:X-Key", "query:key"])),
+    When("/in/*", BasicAuth(credentials="team")),
+)
+"""
+CREDENTIALS = '[credentials.partners]\napi_keys_file = "keys.json"\n[credentials.team]\nusers_file = "users"\n'
+
+
+@pytest.fixture
+def guarded(explain: Any, tmp_path: Path) -> Any:
+    (tmp_path / "edge.toml").write_text(CONFIG + CREDENTIALS)
+    (tmp_path / "shop.py").write_text(GUARDED)
+    (tmp_path / "keys.json").write_text(json.dumps({"salt": "A" * 22, "consumers": []}))
+    (tmp_path / "users").write_text(f"ann:{new_hash('pw', bytes(16))}\n")
+    return explain
+
+
+@pytest.mark.parametrize("path", ["/api/", "/elsewhere"])
+def test_credential_of_a_gate_is_not_shown(guarded: Any, path: str) -> None:
+    report = guarded(f"http://a{path}?key=SECRET&x=1", "-H", "x-key: SECRET", "-H", "x-other: shown")
+    assert "SECRET" not in json.dumps(report)
+    assert report["request"]["url"] == f"http://a{path}?x=1" and report["plan"]["target"] == f"{path}?x=1"
+    assert ["x-other", "shown"] in report["request"]["headers"]
+
+
+def test_password_is_checked_and_what_comes_of_it_is_shown(guarded: Any) -> None:
+    def asked(password: str) -> tuple[Any, Any]:
+        field = "authorization: Basic " + base64.b64encode(f"ann:{password}".encode()).decode()
+        report = guarded("http://a/in/", "-H", field)
+        (stage,) = report["stages"]
+        return stage["outcome"], report["answer"]["status"]
+
+    assert asked("pw") == ("ok", "unknown")
+    assert asked("guessed") == ("deny", 401)

@@ -20,6 +20,9 @@ def asked(target="/", host="shop.example", method="GET", **fields):
     [
         ("/a", ["/a", "/a?b", "/%61", "/%61?b"], ["/", "/a/", "/ab", "/A", "/b?/a"]),
         ("/a/*", ["/a", "/a/", "/a/b/c", "//a//b", "/%61/b", "/a%2fb", "/a%2Fb", "//a"], ["/ab", "/", "/b/a/"]),
+        ("/a/b", ["/a;x=1/b", "/a;/b;y", "/;/a/b", "/a;%2fb/b", "/a%5cb", "/a%5C/b"], ["/a%3bx/b", "/a;", "/a/b/c;"]),
+        ("/a/*", ["/a;x", "/a;x/b", "/;x/a"], ["/b;/a/c"]),
+        ("*.js", ["/a.js;x"], ["/a;.js"]),
         ("/*", ["/", "/a", "/a/b"], []),
         ("*.js", ["/a.js", "/a/b.js?c", "/a%2ejs"], ["/a.jsx", "/js"]),
         ("/a/*/c", ["/a/b/c", "/a/b/d/c", "/a//c/c"], ["/a/c", "/a/b/c/d"]),
@@ -94,7 +97,7 @@ def test_pattern_does_as_fnmatch_does(pattern, text):
 @pytest.mark.parametrize(
     "options",
     [
-        {}, {"path": []}, {"path": "a"}, {"path": ""}, {"path": "/a?b"}, {"path": "/a#b"}, {"path": "/a b"}, {"path": "/é"},
+        {}, {"path": []}, {"path": "a"}, {"path": ""}, {"path": "/a?b"}, {"path": "/a#b"}, {"path": "/a;b"}, {"path": "/é"},
         {"host": ""}, {"host": "é.example"}, {"host": "a.example:80"}, {"host": "http://a"}, {"host": "a b"},
         {"method": "get"}, {"method": "É"}, {"method": ""}, {"field": {"a b": "x"}}, {"field": {"x": "a\r\nb"}},
         {"field": {"x": "ł"}}, {"field": {"edge-variant": "*"}}, {"field": {"x_user": "*"}}, {"field": {}},

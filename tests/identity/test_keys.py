@@ -236,6 +236,14 @@ def test_jwks_beyond_its_bounds_is_refused() -> None:
     assert "at most 1048576 are read" in refused(b" " * (1024 * 1024 + 1))
 
 
+def test_fetched_set_has_a_bound_of_its_own() -> None:
+    one = jwk_of(rsa.generate_private_key(65537, 2048).public_key())
+    entries = [one | {"kid": str(i)} for i in range(101)]
+    assert len(KeySet.from_jwks(jwks(*entries[:100]), fetched=True).keys) == 100
+    with pytest.raises(ConfigError, match="holds 101 keys, at most 100 are allowed"):
+        KeySet.from_jwks(jwks(*entries), fetched=True)
+
+
 # --- sets that were fetched -------------------------------------------------------------------------------------------
 
 

@@ -91,6 +91,8 @@ def test_hashes_are_compared_in_constant_time(monkeypatch):
     [
         ("ann", "users: line 2: name:hash is expected, with a printable name"),
         (f":{argon2id('a')}", "users: line 2: name:hash is expected, with a printable name"),
+        ("ann:" + argon2id("a").replace("t=", "t=\u0661"), "users: line 2 (ann): a hash by Argon2id or scrypt is expected"),
+        (f"a :{argon2id('a')}", "users: line 2: name:hash is expected, with a printable name"),
         (f"a\tb:{argon2id('a')}", "users: line 2: name:hash is expected, with a printable name"),
         (f"{'a' * 129}:{argon2id('a')}", "users: line 2: name:hash is expected, with a printable name"),
         (f"eve:{argon2id('a')}", "users: line 2 (eve): this user is there twice"),

@@ -7,12 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 import trustme
-from provider import Provider, SigningKey, hangs, says
-from running import SECONDS_MAX, Edge, ask, connect, wait_until
+from provider import Provider, SigningKey, hangs, says, send
+from running import SECONDS_MAX, Edge, ask, connect, read_reply, wait_until
 
 Run = Callable[..., Edge]
 
@@ -186,6 +187,8 @@ def test_edge_that_waits_for_its_first_keys_can_be_stopped(run_edge: Run, provid
     edge.signal(signal.SIGTERM)
     assert edge.process.wait(SECONDS_MAX) == 0
     assert time.monotonic() - began < 3
+    edge.stop()
+    assert edge.lines == ["fastedge: stopping: requests in flight may finish"]
 
 
 def test_last_good_keys_are_kept_then_gone(run_edge: Run, provider: Provider, one: SigningKey) -> None:
@@ -246,6 +249,38 @@ def test_reload_fetches_what_is_new_and_keeps_what_it_has(
     assert edge.reload()[0] == 200
     assert [status(edge, two.token()) for _ in range(10)] == [200] * 10
     assert len(provider.asked) == 1
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_reload_while_a_request_waits_for_its_key(
+    run_edge: Run, provider: Provider, two: SigningKey, keeps: bool
+) -> None:
+    """It is judged by the pipeline that it came to; one whose source is gone waits for nothing that would let it in."""
+    edge = run_edge(policy=POLICY, more=section(provider), workers=1)
+    may_answer = threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        may_answer.wait(SECONDS_MAX)
+        send(handler, provider.jwks)
+
+    provider.publish("two")
+    provider.answer = answer
+    head = f"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer {two.token()}\r\n\r\n"
+    with connect(edge.port, head.encode()) as waiting:
+        wait_until(lambda: len(provider.asked) == 2, "the key is looked for")
+        if not keeps:
+            edge.write(POLICY.replace("JwtAuth(issuer", "Hello(), JwtAuth(issuer").replace('keys="shop"', 'keys="own"'))
+            (edge.directory / "secret").write_text("a secret of 32 bytes, one of many")
+            config = edge.config.replace(section(provider), '[keys.own]\nsecret_file = "secret"\n')
+            (edge.directory / "edge.toml").write_text(config)
+        else:
+            edge.write(POLICY.replace("Response.text(", "Response.text('new ' + "))
+        assert edge.reload()[0] == 200
+        may_answer.set()
+        reply = read_reply(waiting)
+    assert reply.startswith(b"HTTP/1.1 200 " if keeps else b"HTTP/1.1 401 ")
+    assert not keeps or reply.endswith(b"\r\nann")
+    assert not keeps or ask(edge.port, "GET", "/", bearer(two.token())) == (200, "new ann")
 
 
 # --- OpenID, TLS ---------------------------------------------------------------------------------------------------

@@ -194,5 +194,5 @@ def test_trace_tells_whose_key_it_is_and_no_key() -> None:
 
     assert trace() == [("header:x-api-key", "no key")]
     assert trace("x") == [("header:x-api-key", "a key"), ("key", "of nobody (unknown)")]
-    assert trace(KEY)[1:] == [("key", "of acme"), ("until", "inf")]
-    assert trace(OLD)[1:] == [("key", "of acme"), ("until", "1800000000.0 (expired)")]
+    assert trace(KEY)[1:] == [("key", "of acme"), ("expires", "never")]
+    assert trace(OLD)[1:] == [("key", "of acme"), ("expires", "1800000000 (expired)")]

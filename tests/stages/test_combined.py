@@ -69,6 +69,17 @@ def test_credentials_of_all_gates_are_hidden_whichever_let_it_in() -> None:
     ]
 
 
+@pytest.mark.parametrize("fields", [{"x-a": GOOD, "x-b": "forged"}, {"x-a": None, "x-b": GOOD, "x-c": "forged"}])
+def test_credential_that_was_not_checked_goes_to_no_origin_though_it_may_be_forwarded(fields: dict[str, Any]) -> None:
+    a, b, c = (jwt(f"header:x-{name}", forward_token=True) for name in "abc")
+    for stage in (AnyOf(a, b, c), AnyOf(a, AnyOf(b, c)), AnyOf(AllOf(a, a), AllOf(b, b), c)):
+        verdict, ctx = ask(stage, fields)
+        assert verdict is CONTINUE
+        removed = {name for name, value, _ in ctx.plan.header_edits if value is None}
+        assert {name for name, value in fields.items() if value == "forged"} <= removed
+        assert not {name for name, value in fields.items() if value == GOOD} & removed
+
+
 def test_fields_of_all_gates_are_reserved() -> None:
     pipeline = Pipeline(AnyOf(A, AllOf(B, C))).bind(SNAPSHOT)
     engine = Engine({"*": Site("", pipeline, "main")}, ["main"])

@@ -220,11 +220,12 @@ PREFLIGHT = [("origin", "https://a.example"), ("access-control-request-method", 
 
 def test_preflight_passes_only_where_it_is_allowed() -> None:
     assert refusal(gate(), method="OPTIONS", headers=PREFLIGHT)[2] == "missing"
-    bound = gate(allow_preflight=True, forward_claims={"sub": "x-user"})
-    verdict, ctx = ask(bound, "Bearer junk", method="OPTIONS", headers=[*PREFLIGHT, ("x-user", "root")])
-    assert verdict is CONTINUE
-    assert ctx.claims == {}
-    assert ctx.plan.header_edits == [("authorization", None, True)]
+    for forward_token in (False, True):
+        bound = gate(allow_preflight=True, forward_token=forward_token, forward_claims={"sub": "x-user"})
+        verdict, ctx = ask(bound, "Bearer junk", method="OPTIONS", headers=[*PREFLIGHT, ("x-user", "root")])
+        assert verdict is CONTINUE
+        assert ctx.claims == {}
+        assert ctx.plan.header_edits == [("authorization", None, True)]
 
 
 @pytest.mark.parametrize(
@@ -501,6 +502,25 @@ def test_log_does_not_see_a_token_in_the_query_on_any_path() -> None:
         log.write(exchange.request, exchange.ctx)
     lines = [json.loads(line) for line in log.take_batch().splitlines()]
     assert [line["query"] for line in lines] == ["a=1&b=2", None, None]
+
+
+@pytest.mark.parametrize(
+    ("referers", "kept"),
+    [
+        (["https://a.example/account/1?a=1&t=secret"], "https://a.example/account/1?a=1"),
+        (["https://a.example/?%74=secret"], "https://a.example/"),
+        (["https://a.example/?x=t", "https://a.example/?t=secret"], "https://a.example/?x=t"),
+    ],
+)
+def test_page_that_was_asked_for_with_a_token_does_not_tell_it_as_referer(referers: list[str], kept: str) -> None:
+    stage = When("/account/*", JwtAuth(**AUTH, token_from=["query:t"]))
+    log = LogBuffer()
+    exchange = begun(stage, Request("GET", "/style.css", [("referer", one) for one in referers]))
+    log.write(exchange.request, exchange.ctx)
+    assert json.loads(log.take_batch())["referer"] == kept
+    assert exchange.ctx.plan.header_edits == [("referer", kept, False)]
+    untouched = begun(stage, Request("GET", "/style.css", {"referer": "https://a.example/?x=t"}))
+    assert untouched.ctx.plan.header_edits == []
 
 
 # --- keys that change ------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Invariant: whoever breaks one rule gets a 403 that does not say which, and the log does."""
 
+from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Any
 
@@ -80,6 +81,32 @@ NESTED = Require(roles=["admin"], roles_claim=("realm_access", "roles"))
 )
 def test_rule(stage: Require, claims: dict[str, Any] | None, refused: str | None) -> None:
     assert reason(stage, claims) == refused
+
+
+class Tier(StrEnum):
+    GOLD = "gold"
+
+
+class Level(IntEnum):
+    ONE = 1
+
+
+@pytest.mark.parametrize("odd", [{}, [], [{}], [[]], {"a": 1}, "other", 2, True, None])
+@pytest.mark.parametrize("wanted", [Tier.GOLD, Level.ONE])
+def test_member_of_an_enumeration_stands_for_its_value_alone(wanted: Any, odd: Any) -> None:
+    options: dict[str, Any]
+    for option in ("equals", "contains"):
+        options = {option: {"tier": wanted}}
+        assert reason(Require(**options), {"tier": odd}) == f"{option} tier"
+    assert reason(Require(equals={"tier": wanted}), {"tier": wanted.value}) is None
+    assert reason(Require(scopes=[Tier.GOLD]), {"scope": odd}) == "scopes"
+    assert reason(Require(roles=[Tier.GOLD]), {"role": odd}) == "roles"
+    assert reason(Require(scopes=[Tier.GOLD]), {"scope": "silver gold"}) is None
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u2003", "\t", "\n", "\x1f", "\x85"])
+def test_scopes_are_apart_by_spaces_and_nothing_else(space: str) -> None:
+    assert reason(Require(scopes=["admin"]), {"scope": f"x{space}admin"}) == "scopes"
 
 
 def test_lack_of_scope_is_said_as_rfc_6750_has_it() -> None:

@@ -26,6 +26,7 @@ class Stand:
     def __init__(self) -> None:
         self.now_s = 0.0
         self.data: bytes | None = ONE  # None: it is down
+        self.lifetime_s = 100
         self.fetches: list[str] = []
         self.holding: asyncio.Event | None = None  # a fetch that takes its time
         self.told: list[Any] = []
@@ -48,7 +49,7 @@ class Stand:
         if data is None:
             raise FetchFailed("connection refused")
         is_same = before is not None and before.etag == str(hash(data))
-        return Fetched(None if is_same else data, 100, source.url, str(hash(data)))
+        return Fetched(None if is_same else data, self.lifetime_s, source.url, str(hash(data)))
 
     async def pass_time(self, seconds: float) -> None:
         self.now_s += seconds
@@ -136,7 +137,7 @@ def test_provider_that_is_down_is_said_once_and_its_last_keys_are_kept_for_a_tim
         assert stand.providers.figures() == {"keys_age_s": 1000, "keys_unavailable": 1}
         assert stand.providers.sets() == {}
         stand.data = ONE
-        await stand.pass_time(300)
+        await stand.pass_time(30)
         assert stand.heard() == ([KeysFetched(SHOP.id, ONE)], ["keys.shop: fetched again"])
         assert stand.providers.figures() == {"keys_age_s": 0, "keys_unavailable": 0}
 
@@ -185,10 +186,12 @@ def test_set_without_a_usable_key_is_a_failure_and_the_last_good_one_stays(run, 
 
 def test_drop_during_a_fetch_that_finds_nothing_new_leaves_that(run):
     async def life(stand):
-        stand.heard()
-        stand.holding = asyncio.Event()
+        stand.data = None
         await stand.pass_time(75)
-        await stand.pass_time(925)
+        stand.heard()
+        stand.data, stand.holding = ONE, asyncio.Event()
+        await stand.pass_time(10)
+        await stand.pass_time(915)
         stand.holding.set()
         await settle()
         told, _ = stand.heard()
@@ -323,6 +326,41 @@ def test_removed_source_ends(run):
         await settle()
         assert stand.providers.sets() == {}
         assert stand.heard() == ([], [])
+
+    run(life)
+
+
+def test_reload_that_keeps_keys_for_a_shorter_time_asks_before_it_drops_them(run):
+    async def life(stand):
+        stand.lifetime_s = 900
+        await stand.pass_time(90)
+        await stand.pass_time(600)
+        stand.heard()
+        shorter = Key(jwks_url=KEY.jwks_url, keep_s=60)
+        assert await stand.providers.propose({SHOP: shorter}, "edge.toml") == ()
+        stand.providers.adopt()
+        await stand.pass_time(0)
+        assert stand.providers.sets() == {SHOP.id: ONE} and stand.heard() == ([], [])
+        stand.data = None
+        await stand.pass_time(59)
+        await stand.pass_time(1)
+        assert stand.providers.sets() == {}
+
+    run(life)
+
+
+def test_set_that_became_too_old_in_sleep_is_used_until_its_provider_was_asked(run):
+    async def life(stand):
+        stand.holding = asyncio.Event()
+        await stand.pass_time(5000)
+        assert stand.providers.sets() == {SHOP.id: ONE}
+        stand.data = None
+        stand.holding.set()
+        await stand.pass_time(0)
+        assert stand.providers.sets() == {SHOP.id: ONE}  # what was asked before it went down was answered
+        await stand.pass_time(5000)
+        await stand.pass_time(0)
+        assert stand.providers.sets() == {}
 
     run(life)
 
