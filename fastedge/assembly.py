@@ -1,6 +1,7 @@
 """From the sources of a configuration to what decides with it: the engine, the trusted peers, the origins' options.
 
-Executes policies, so it is called in workers and tools, never in the supervisor. Opens nothing: `Sources` has it all.
+Executes policies, so it is called in workers and tools, never in the supervisor. Opens nothing but geo
+files: `Sources` has all else.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,11 +10,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from fastedge._core.exposures import Exposures
+from fastedge._core.geotable import GeoSlot
 from fastedge._core.keyslot import KeySlot
 from fastedge._core.pipeline import BoundPipeline
 from fastedge._core.proxies import TrustedProxies
 from fastedge._core.revocations import Revocations
 from fastedge.clock import now
+from fastedge.config.geosource import GeoSource
 from fastedge.config.keysources import KeySource
 from fastedge.config.load import load
 from fastedge.config.policy import Policies, bind_policies
@@ -21,8 +24,7 @@ from fastedge.config.schema import EdgeConfig
 from fastedge.config.snapshot import Makers, Snapshot, make_snapshot
 from fastedge.config.sources import Sources
 from fastedge.engine import Engine, Site
-from fastedge.geo.data import shipped_table
-from fastedge.geo.table import load as load_geo
+from fastedge.geofiles import read_table
 from fastedge.identity.api_keys import ApiKeys
 from fastedge.identity.keys import KeySet
 from fastedge.identity.passwords import Users
@@ -44,8 +46,7 @@ MAKERS = Makers(
     users=lambda name, data: Users.from_lines(data, name=name),
     fetched=not_fetched,
     table=load_table,
-    geo=lambda name, data: load_geo(data),
-    shipped_geo=shipped_table,
+    geo=lambda source, sources: read_table(source, sources.file, sources.shown),
     revocations=lambda name, data, entries_max: private_list(name, data, entries_max, now()),
     experiments=lambda name, data: ExperimentSlots(read_settings(name, data)),
 )
@@ -83,16 +84,19 @@ def prepare(
     *,
     exposures: Exposures | None = None,
     fetched: Callable[[KeySource], KeySlot] = not_fetched,
+    geo: Callable[[GeoSource], GeoSlot] | None = None,
 ) -> Prepared:
     """Everything that one configuration needs to serve. Raises ConfigErrors with all that is wrong.
 
     `revocations` is the host's table, which its supervisor fills; without one a table is made of the file alone.
-    `exposures` is the host's too; without it nobody is counted. `fetched` gives the places of keys that are fetched.
+    `exposures` is the host's too; without it nobody is counted. `fetched` gives the places of keys that are fetched,
+    `geo` that of the geo table: left out, its files are read here.
     """
     config = load(sources)
     makers = replace(
         MAKERS,
         fetched=fetched,
+        geo=MAKERS.geo if geo is None else lambda source, _: geo(source),
         experiments=lambda name, data: ExperimentSlots(read_settings(name, data), exposures),
     )
     snapshot = make_snapshot(config, sources, makers, revocations)

@@ -33,6 +33,8 @@ class Start(Struct, frozen=True):
     keys: int  # what was fetched of the keys that are
     revocations: int
     exposures: int
+    geo: int  # the geo table of the source `geo_id`
+    geo_id: str
     disk: int | None  # the shared index of the disk tier
     purge_file: int | None  # None: there is no disk tier, or no file could be made
     listeners: tuple[int, ...]
@@ -122,6 +124,12 @@ class KeysFetched(Struct, frozen=True, tag=True):
     jwks: bytes | None
 
 
+class GeoCompiled(Struct, frozen=True, tag=True):
+    """To a worker, with the memory of the table: this is a source's geo table now. Before the Prepare that needs it."""
+
+    source: str
+
+
 class KeysWanted(Struct, frozen=True, tag=True):
     """From a worker: a token names a key of this source that is not known. Is there a newer set?"""
 
@@ -135,7 +143,7 @@ class KeysLooked(Struct, frozen=True, tag=True):
     pause_ms: int
 
 
-ToWorker = Prepare | Commit | Abort | Drain | Reopen | Inspect | KeysFetched | KeysLooked | ExperimentsSet
+ToWorker = Prepare | Commit | Abort | Drain | Reopen | Inspect | KeysFetched | KeysLooked | GeoCompiled | ExperimentsSet
 FromWorker = Ready | Failed | Prepared | Committed | Inspected | KeysWanted
 
 Received = TypeVar("Received")
@@ -226,7 +234,7 @@ class Channel(Generic[Received]):
             return False
         for message in messages:
             # The kernel never joins two writes with descriptors in one read, so the order of both is the same.
-            carries = isinstance(message, Prepare) and self._descriptors
+            carries = isinstance(message, Prepare | GeoCompiled) and self._descriptors
             self._on_message(message, self._descriptors.popleft() if carries else None)
         return True
 

@@ -34,7 +34,10 @@ cdef class Engine:
     cdef readonly object generation
 
     cdef Site site_of(self, bytes host)
-    cdef Exchange open(self, Request request, double now, long long now_us, const unsigned char* client, MemoryStore store, Purges purges)
+    cdef Exchange open(
+        self, Request request, double now, long long now_us, const unsigned char* client, MemoryStore store, Purges purges,
+        dict origin_states,
+    )
 
 
 cdef class Exchange:
@@ -49,6 +52,7 @@ cdef class Exchange:
     # the cache
     cdef MemoryStore store              # None: nothing is stored
     cdef Purges purges
+    cdef dict origin_states             # name → OriginState; None: all are taken to be up
     cdef long long now_us
     cdef readonly bytes key             # None as long as no store is asked
     cdef KeyHash hash
@@ -77,6 +81,9 @@ cdef class Exchange:
     cdef Step lead(self) except *
     cdef str _told(self, Step step)
     cdef Step alone(self, str reason) except *
+    cdef bint falls_back(self) except -1
+    cdef bint _goes_over(self) except -1
+    cdef bint _is_up(self, str origin) except -1
     cdef bint leads_refresh(self) except -1
     cdef int origin_answered(self, Response response) except -1
     cdef Step fetched(self, Response response) except *
@@ -88,6 +95,7 @@ cdef class Exchange:
     cdef bint may_stand_in(self, Stored stored) except -1
     cdef bytes cache_lines(self)
     cdef Stored stored_of(self, Assessment assessment, int status, Fields fields, list nominated, long long received_us, double received_s)
+    cdef bint _is_a_plain_question(self) except -1
     cdef bint asks_for_less(self) noexcept
     cdef bint _is_sent_as_it_is(self) noexcept
     cdef Step _decide(self, Py_ssize_t position) except *

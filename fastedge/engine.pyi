@@ -2,6 +2,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, final
 
 from fastedge._core.message import Context, GeoLookup, Request, Response
+from fastedge._core.originstate import OriginState
 from fastedge._core.pipeline import BoundPipeline, Hook, HookFailure, Wait
 from fastedge._core.purges import Purges
 from fastedge._core.store import MemoryStore
@@ -35,6 +36,7 @@ class Engine:
         client: bytes,
         store: MemoryStore | None = None,
         purges: Purges | None = None,
+        origin_states: Mapping[str, OriginState] | None = None,
     ) -> Exchange | None: ...
 
 @final

@@ -15,8 +15,10 @@ from http import HTTPStatus
 from fastedge._core.fields cimport (
     CDN_LOOP, CONTENT_LENGTH, DATE, ETAG, EXPECT, IF_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_text, known,
 )
+from fastedge._core.geotable cimport GeoSlot
 from fastedge._core.key cimport hash_of, key_of, url_span
 from fastedge._core.message cimport Plan, Request, Response, make_context, make_response
+from fastedge._core.originstate cimport OriginState
 from fastedge._core.pipeline cimport CONTINUE_, BoundPipeline, Wait
 from fastedge._core.pipeline import HookFailure
 from fastedge._core.purges cimport HARD, KEPT, SOFTLY, Purged, Purges
@@ -40,6 +42,11 @@ cdef FieldName _LAST_MODIFIED = known(LAST_MODIFIED)
 cdef FieldName _CONTENT_TYPE = intern_text("content-type")
 cdef FieldName _PROXY_STATUS = intern_text("proxy-status")
 cdef bytes _GET = b"GET"
+# Failures (RFC 9209 §2.3) before a byte of the request was sent: another origin can be asked without asking twice.
+cdef frozenset NEVER_ASKED = frozenset((
+    "connection_refused", "connection_timeout", "destination_unavailable", "destination_ip_unroutable", "dns_error",
+    "dns_timeout", "tls_certificate_error", "tls_protocol_error",
+))
 cdef bytes _HEAD = b"HEAD"
 cdef unsigned long long HAS_MORE_THAN_A_HEAD = 1ULL << CONTENT_LENGTH | 1ULL << TRANSFER_ENCODING | 1ULL << UPGRADE | 1ULL << EXPECT
 cdef unsigned long long FOR_THE_ORIGIN = 1ULL << IF_MATCH | 1ULL << IF_UNMODIFIED_SINCE    # RFC 9111 §4.3.2
@@ -83,9 +90,9 @@ cdef class Engine:
         found = [*self.exact.values(), *(site for _, site in self.suffixes), self.catch_all]
         return list(dict.fromkeys(site for site in found if site is not None))
 
-    def begin(self, Request request, double now, bytes client, MemoryStore store=None, Purges purges=None):
+    def begin(self, Request request, double now, bytes client, MemoryStore store=None, Purges purges=None, dict origin_states=None):
         """The Python face of `open`: `client` is packed in 16 bytes. None for a host that no site claims."""
-        return self.open(request, now, <long long> (now * 1e6), client, store, purges)
+        return self.open(request, now, <long long> (now * 1e6), client, store, purges, origin_states)
 
     cdef Site site_of(self, bytes host):
         cdef object found = self.exact.get(host)
@@ -96,7 +103,8 @@ cdef class Engine:
         return self.catch_all if found is None else <Site> found
 
     cdef Exchange open(
-        self, Request request, double now, long long now_us, const unsigned char* client, MemoryStore store, Purges purges
+        self, Request request, double now, long long now_us, const unsigned char* client, MemoryStore store, Purges purges,
+        dict origin_states,
     ):
         """`now` is the wall clock's, `now_us` the monotonic one's; without a store nothing is looked up or stored."""
         cdef Site site = self.catch_all if not self.exact and not self.suffixes else self.site_of(request.host_wire)
@@ -109,8 +117,10 @@ cdef class Engine:
         exchange.request = request
         exchange.store = store
         exchange.purges = purges
+        exchange.origin_states = origin_states
         exchange.now_us = now_us
-        exchange.ctx = make_context(now, client, self.geo, site.origin, request.target_wire)
+        geo = (<GeoSlot> self.geo).table if type(self.geo) is GeoSlot else self.geo
+        exchange.ctx = make_context(now, client, geo, site.origin, request.target_wire)
         return exchange
 
 
@@ -197,6 +207,29 @@ cdef class Exchange:
         self.is_alone = True
         return self._ask(FETCH)
 
+    cdef bint falls_back(self) except -1:
+        """Goes over to the next origin of the plan that is up, if the chosen one is down: under another key, so that the
+        store is to be asked again. What is stored may stand in first."""
+        if self.ctx.plan.fallback_names is None or self._is_up(self.ctx.plan.origin_name):
+            return False
+        return not (self.stored is not None and self.may_stand_in(self.stored)) and self._goes_over()
+
+    cdef bint _goes_over(self) except -1:
+        cdef Plan plan = self.ctx.plan
+        cdef tuple names = plan.fallback_names
+        for i, name in enumerate(names or ()):
+            if self._is_up(name):
+                self.ctx.note("origin", f"{plan.origin_name} is down: {name} is asked")
+                plan.origin_name, plan.fallback_names = name, names[i + 1:] or None
+                self.key = self.stored = None
+                self.disk_asked = self.apart = False
+                return True
+        return False
+
+    cdef bint _is_up(self, str origin) except -1:
+        state = None if self.origin_states is None else self.origin_states.get(origin)
+        return state is None or (<OriginState?> state).is_up(self.now_us)
+
     cdef bint leads_refresh(self) except -1:
         """Whether the origin is to be asked to refresh what has just been sent stale."""
         try:
@@ -226,9 +259,13 @@ cdef class Exchange:
 
     cdef Step failed(self, int status, str error) except *:
         """No response came; `error` is a proxy error type of RFC 9209 §2.3."""
-        self.error = error
         if self.stored is not None and self.may_stand_in(self.stored):
+            self.error = error
             return self.reply_stored(self.stored, "STALE", self.stored.body)
+        is_shared = self.key is not None and not self.is_alone
+        if error in NEVER_ASKED and self._is_a_plain_question() and self._goes_over():
+            return self.look() if is_shared else self._ask(FETCH)
+        self.error = error
         return self._reply(error_answer(status, error))
 
     cdef Step reply_with(self, Response response) except *:
@@ -303,6 +340,12 @@ cdef class Exchange:
         stored.born = self.born
         return stored
 
+    cdef bint _is_a_plain_question(self) except -1:
+        """A request that can be asked again elsewhere: it has no body, and changes nothing."""
+        return not self.request.fields.seen & HAS_MORE_THAN_A_HEAD and (
+            self.request.method_wire == _GET or self.request.method_wire == _HEAD
+        )
+
     cdef bint asks_for_less(self) noexcept:
         return (self.request.fields.seen & ASKS_FOR_LESS) != 0
 
@@ -333,8 +376,10 @@ cdef class Exchange:
         """The key is fixed: from here on the plan says what the origin will be asked."""
         cdef Plan plan = self.ctx.plan
         plan.frozen = True
-        if plan.origin_name not in self.engine.origins:
-            self._culprit(StageError(_no_such_origin(plan.origin_name, self.engine.origins)))
+        if plan.origin_name not in self.engine.origins or (
+            plan.fallback_names is not None and not self.engine.origins.issuperset(plan.fallback_names)
+        ):
+            self._culprit(StageError(_no_such_origin(plan, self.engine.origins)))
             return self._reply(plain_answer(500, None))
         if self.store is None:
             return self._ask(FETCH)
@@ -376,6 +421,8 @@ cdef class Exchange:
     cdef Step _ask(self, Step step) except *:
         """`step`, unless an origin request hook has an answer of its own."""
         cdef object verdict
+        if step == FETCH:
+            self.falls_back()
         if not self.site.pipeline.origin_request_hooks:
             return step
         try:
@@ -515,7 +562,8 @@ cdef Fields _lines_of(list names, Fields fields):
     return lines
 
 
-cdef str _no_such_origin(name, origins):
+cdef str _no_such_origin(Plan plan, origins):
+    name = next(name for name in (plan.origin_name, *(plan.fallback_names or ())) if name not in origins)
     known_names = ", ".join(sorted(origins)) or "none"
     if name is None:
         return f"no origin is chosen: set plan.origin, or server.default_origin in edge.toml (origins: {known_names})"

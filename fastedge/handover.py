@@ -46,13 +46,27 @@ def read_keys(descriptor: int) -> dict[str, bytes]:
     return msgspec.msgpack.decode(_unsealed(descriptor), type=dict[str, bytes])
 
 
-def _seal(name: str, content: bytes) -> int:
-    descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+def new_memory(name: str) -> int:
+    """Anonymous memory that can be sealed; the descriptor is the caller's to close."""
+    return os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+
+
+def write_all(descriptor: int, content: bytes) -> None:
     data = memoryview(content)
     while data:
         data = data[os.write(descriptor, data) :]
+
+
+def seal(descriptor: int) -> None:
+    """From now on nobody can change what is in it."""
     seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
     fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+
+
+def _seal(name: str, content: bytes) -> int:
+    descriptor = new_memory(name)
+    write_all(descriptor, content)
+    seal(descriptor)
     return descriptor
 
 

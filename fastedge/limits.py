@@ -143,9 +143,14 @@ forwarded_elements_max = 32  # hops walked in X-Forwarded-For or Forwarded, from
 # --- geo -------------------------------------------------------------------------------------------------------------
 geo_ranges_max = 16_000_000  # for each address family
 geo_tree_visits_max = 64_000_000  # steps through an MMDB's search tree before it is called corrupt
-geo_countries_max = 256  # a range's country is one byte
+geo_records_max = 16_000_000  # different places and networks in one table
+geo_data_steps_max = 1_000_000_000  # values of an MMDB's records that are read or skipped, before it is called corrupt
+geo_texts_bytes_max = 256 * 1024 * 1024  # names of cities and organizations in one table
+geo_text_bytes_max = 255  # one of them; its length is one byte
 geo_source_bytes_max = 256
-geo_error_chars_max = 200  # of what a damaged MMDB makes its reader say
+geo_overrides_max = 100_000  # rows of [geo] overrides
+geo_look_ms = 500  # how often the supervisor looks whether a file of [geo] has changed
+geo_compile_timeout_ms = 60_000
 # --- tokens and keys (RFC 7519, RFC 8725) ----------------------------------------------------------------------------
 token_bytes_max = 8 * 1024  # a compact JWS; a longer one is refused before any work
 json_depth_max = 17  # arrays and objects inside one another: a token's header and claims, a JWK Set

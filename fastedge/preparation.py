@@ -10,10 +10,12 @@ import traceback
 from collections.abc import Callable
 
 from fastedge._core.exposures import Exposures
+from fastedge._core.geotable import GeoSlot
 from fastedge._core.keyslot import KeySlot
 from fastedge._core.revocations import Revocations
 from fastedge.assembly import Prepared, not_fetched, prepare
 from fastedge.config import ConfigErrors
+from fastedge.config.geosource import GeoSource
 from fastedge.config.keysources import KeySource
 from fastedge.config.problems import Problem
 from fastedge.handover import read_sources
@@ -24,8 +26,8 @@ _USUAL_INTERVAL_S = sys.getswitchinterval()
 
 
 class Preparation:
-    """Owns `descriptor`; `fetched` gives the places of fetched keys, in the thread. `on_done(self)` is called on the
-    loop: then `prepared` is there, or `problems` say why not."""
+    """Owns `descriptor`; `fetched` gives the places of fetched keys and `geo` that of the geo table, in the thread.
+    `on_done(self)` is called on the loop: then `prepared` is there, or `problems` say why not."""
 
     def __init__(
         self,
@@ -36,6 +38,7 @@ class Preparation:
         revocations: Revocations | None = None,
         fetched: Callable[[KeySource], KeySlot] = not_fetched,
         exposures: Exposures | None = None,
+        geo: Callable[[GeoSource], GeoSlot] | None = None,
     ) -> None:
         self.generation = generation
         self.prepared: Prepared | None = None
@@ -44,6 +47,7 @@ class Preparation:
         self._descriptor = descriptor
         self._on_done = on_done
         self._fetched = fetched
+        self._geo = geo
         self._revocations = revocations
         self._exposures = exposures
         self._is_aborted = False
@@ -68,6 +72,7 @@ class Preparation:
                 self._revocations,
                 exposures=self._exposures,
                 fetched=self._fetched,
+                geo=self._geo,
             )
         except ConfigErrors as errors:
             self.problems = errors.problems

@@ -26,6 +26,7 @@ from fastedge._core.revocations import Revocations
 from fastedge.assembly import Prepared, prepare
 from fastedge.clock import monotonic
 from fastedge.config import ConfigErrors
+from fastedge.config.geosource import geo_source
 from fastedge.config.keysources import key_sources
 from fastedge.config.problems import Problem
 from fastedge.control import (
@@ -36,6 +37,7 @@ from fastedge.control import (
     Drain,
     ExperimentsSet,
     Failed,
+    GeoCompiled,
     Inspect,
     Inspected,
     KeysFetched,
@@ -49,6 +51,7 @@ from fastedge.control import (
 )
 from fastedge.disk.tier import DiskTier
 from fastedge.errors import ConfigError
+from fastedge.geodesk import GeoDesk
 from fastedge.handover import map_exposures, map_purges, map_revocations, read_keys, read_sources
 from fastedge.inspection import bounded
 from fastedge.keydesk import KeyDesk
@@ -80,8 +83,10 @@ async def _run(start: Start) -> int:
         os.close(start.revocations)
         exposures = map_exposures(start.exposures)
         os.close(start.exposures)
+        tables = GeoDesk(start.geo_id, start.geo)
+        sources = read_sources(start.sources)
         prepared = prepare(
-            read_sources(start.sources), start.generation, revocations, exposures=exposures, fetched=desk.slot
+            sources, start.generation, revocations, exposures=exposures, fetched=desk.slot, geo=tables.slot
         )
         os.close(start.sources)
         size = os.fstat(start.metrics).st_size
@@ -96,7 +101,7 @@ async def _run(start: Start) -> int:
     except ConfigError as error:
         return _fail(sock, [Problem("", "", str(error))])
     exposures.is_written = exposure_log is not None
-    return await Agent(start, prepared, desk, revocations, exposures, metrics, log, exposure_log).serve(sock)
+    return await Agent(start, prepared, desk, tables, revocations, exposures, metrics, log, exposure_log).serve(sock)
 
 
 def _fail(sock: socket.socket, problems: Iterable[Problem]) -> int:
@@ -112,6 +117,7 @@ class Agent:
         start: Start,
         prepared: Prepared,
         desk: KeyDesk,
+        tables: GeoDesk,
         revocations: Revocations,
         exposures: Exposures,
         metrics: Metrics,
@@ -121,6 +127,7 @@ class Agent:
         self._loop = asyncio.get_running_loop()
         self._start = start
         self._desk = desk
+        self._tables = tables
         self._metrics = metrics
         self._revocations = revocations
         self._exposures = exposures
@@ -171,7 +178,7 @@ class Agent:
                 self._commit(generation)
             case Abort():
                 self._abort()
-                self._keep_keys()
+                self._keep_used()
             case Drain():
                 self._ending.set()
             case Reopen():
@@ -184,6 +191,9 @@ class Agent:
                 task.add_done_callback(self._inspections.discard)
             case KeysFetched(source, jwks):
                 self._desk.fetched(source, jwks)
+            case GeoCompiled(source):
+                assert descriptor is not None, "the table comes with the message"
+                self._tables.compiled(source, descriptor)
             case KeysLooked(source, pause_ms):
                 self._desk.looked(source, pause_ms)
             case ExperimentsSet(settings):
@@ -209,6 +219,7 @@ class Agent:
             self._revocations,
             self._desk.slot,
             self._exposures,
+            self._tables.slot,
         )
 
     def _prepared(self, preparation: Preparation) -> None:
@@ -226,7 +237,7 @@ class Agent:
         self._worker.commit(preparation.prepared)
         self._metrics.set("generation", generation)
         before.policies.forget()
-        self._keep_keys()
+        self._keep_used()
         self._channel.send(Committed(generation))
         self._loop.call_later(tidy_delay_ms / 1000, _tidy)
 
@@ -235,10 +246,11 @@ class Agent:
         if preparation is not None:
             preparation.abort()
 
-    def _keep_keys(self) -> None:
-        """Sources that were fetched for a generation that never came, or is gone, are forgotten."""
+    def _keep_used(self) -> None:
+        """What was fetched or compiled for a generation that never came, or is gone, is forgotten."""
         prepared = self._worker.prepared
         self._desk.keep(source.id for source in key_sources(prepared.config, prepared.sources))
+        self._tables.keep([geo_source(prepared.config).id])
 
 
 def _purges(start: Start) -> Purges:

@@ -32,6 +32,7 @@ def test_names_of_the_stages() -> None:
         "CacheRules",
         "Experiment",
         "GeoGate",
+        "GeoHeaders",
         "GeoRoute",
         "JwtAuth",
         "Match",

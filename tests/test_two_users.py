@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from fastedge import CONTINUE, Context, Match, Pipeline, Request, Response, When, sign_url, stages
 from fastedge._core.key import cache_key
 from fastedge.engine import Engine, Exchange, Site
-from fastedge.geo import compile_table, load
+from fastedge.geo import Place, compile_table, load
 from fastedge.identity.api_keys import ApiKeys, key_hash
 from fastedge.identity.keys import KeySet
 from fastedge.identity.mac import mac_with
@@ -34,6 +34,7 @@ from fastedge.stages import (
     CacheRules,
     Experiment,
     GeoGate,
+    GeoHeaders,
     GeoRoute,
     JwtAuth,
     Redirects,
@@ -44,7 +45,8 @@ from fastedge.stages import (
 NOW = 1_800_000_000.0
 SECRET = b"an HMAC secret of 32 bytes, just"
 COUNTRIES = ["DE", "FR", "GB", "US"]
-TABLE = load(compile_table([(i << 8, code) for i, code in enumerate(COUNTRIES)], [], built=1, source="test"))
+PLACES = [Place(code, region=f"{code}-CA", city=f"City of {code}", asn=i + 1) for i, code in enumerate(COUNTRIES)]
+TABLE = load(compile_table([(i << 8, place) for i, place in enumerate(PLACES)], [], built=1, source="test"))
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,8 @@ def stage_sets() -> dict[str, list[Any]]:
         ],
         "GeoRoute": [GeoRoute({"union:EU": "eu", "US": "us"})],
         "GeoRoute with a default": [GeoRoute({"DE": "eu"}, default="us")],
+        "GeoRoute with fallbacks": [GeoRoute({"union:EU": ["eu", "us"], "region:US-CA": "us", "asn:1": "eu"})],
+        "GeoHeaders": [GeoHeaders({"country": "x-country", "is_eu": "x-eu", "city": "x-city"})],
         "GeoGate": [GeoGate(deny=["FR"])],
         "GeoGate allowing": [GeoGate(allow=["union:EU"], unknown="allow", status=451)],
         "JwtAuth": [JwtAuth(**AUTH)],

@@ -10,9 +10,7 @@ cdef enum Source:
     FROM_QUERY
     FROM_VARIANT
     FROM_CLAIM
-    FROM_COUNTRY
-    FROM_CONTINENT
-    FROM_IS_EU
+    FROM_PLACE
 
 
 cdef class KeyPart:
@@ -21,6 +19,7 @@ cdef class KeyPart:
     cdef bytes name         # as the key spells it: b"cookie:uid"
     cdef bytes of           # what follows the colon
     cdef str of_text
+    cdef int fact           # FROM_PLACE
     cdef FieldName field    # FROM_FIELD
 
     cdef bytes value(self, Request request, Context ctx)

@@ -6,9 +6,11 @@ import orjson
 
 from fastedge._core.cookies cimport find
 from fastedge._core.fields cimport COOKIE, Line, intern_text, known
+from fastedge._core.geostage cimport fact_of
 from fastedge._core.message cimport Request
 from fastedge._core.pipeline cimport CONTINUE_, ON_REQUEST
 from fastedge._core.queryrules cimport raw_values
+from fastedge._core.geostage import FACTS
 
 cdef FieldName _COOKIE_NAME = known(COOKIE)
 cdef bytes _ABSENT = b"\0"      # no field, cookie, target or JSON text has it
@@ -17,7 +19,7 @@ cdef object _SORTED = orjson.OPT_SORT_KEYS
 # What may split the cache, as `CacheRules(key=...)` spells it; with a colon, a name follows.
 SOURCES = {
     "cookie:": FROM_COOKIE, "header:": FROM_FIELD, "query:": FROM_QUERY, "variant:": FROM_VARIANT, "claim:": FROM_CLAIM,
-    "country": FROM_COUNTRY, "continent": FROM_CONTINENT, "is_eu": FROM_IS_EU,
+    **{name: FROM_PLACE for name in FACTS},
 }
 
 
@@ -29,6 +31,7 @@ cdef class KeyPart:
         self.name = (source + of).encode()
         self.of = of.encode()
         self.of_text = of
+        self.fact = FACTS.get(source, 0)
         if self.source == FROM_FIELD:
             self.field = intern_text(of)
             self.name = b"header:" + self.field.wire
@@ -46,11 +49,7 @@ cdef class KeyPart:
             return None if variant is None else (<str?> variant).encode()
         if self.source == FROM_CLAIM:
             return claim_value(ctx, self.of_text)
-        if self.source == FROM_COUNTRY:
-            return (<str?> ctx.geo.country).encode()
-        if self.source == FROM_CONTINENT:
-            return (<str?> ctx.geo.continent).encode()
-        return b"1" if ctx.geo.is_eu else b"0"
+        return fact_of(ctx, self.fact)
 
 
 @cython.final

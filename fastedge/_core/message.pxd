@@ -29,6 +29,7 @@ cdef class OriginField:
 
 cdef class Plan:
     cdef str origin_name
+    cdef tuple fallback_names           # origins to go over to, in order, while the chosen one is down; or None
     cdef bytes target_wire
     cdef str cache_mode
     cdef object ttl                     # float seconds, whatever the origin says; None: as it says
@@ -58,6 +59,7 @@ cdef class Plan:
 cdef class Context:
     cdef readonly double now
     cdef unsigned char client_address[16]
+    cdef unsigned char geo_address[16]  # which the geo table is asked for: the client's, or one that a test stands in for
     cdef str _client
     cdef object geo_table
     cdef object _geo

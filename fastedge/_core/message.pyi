@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, final
 
 from fastedge._core.fields import Fields
@@ -12,6 +12,16 @@ class Geo(Protocol):
     def continent(self) -> str: ...
     @property
     def is_eu(self) -> bool: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def city(self) -> str: ...
+    @property
+    def time_zone(self) -> str: ...
+    @property
+    def asn(self) -> int: ...
+    @property
+    def organization(self) -> str: ...
 
 class GeoLookup(Protocol):
     def lookup_packed(self, address: bytes, /) -> Geo: ...
@@ -55,6 +65,7 @@ class Plan:
     origin: str | None
     target: str
     cache: str
+    fallbacks: Sequence[str]
     ttl_s: float | None
     default_ttl_s: float | None
     stale_while_revalidate_s: float | None

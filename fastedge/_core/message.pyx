@@ -221,6 +221,18 @@ cdef class Plan:
         self.origin_name = name
 
     @property
+    def fallbacks(self):
+        """The origins to go over to, in order, while the chosen one is down."""
+        return self.fallback_names or ()
+
+    @fallbacks.setter
+    def fallbacks(self, names):
+        self._check_open("fallbacks")
+        if isinstance(names, str) or not all([isinstance(name, str) for name in names]):
+            raise StageError(f"plan.fallbacks are names of origins, not {names!r}")
+        self.fallback_names = tuple(names) or None
+
+    @property
     def target(self):
         """What the origin is asked for, in origin-form ("/path?query")."""
         return self.target_wire.decode("ascii")
@@ -376,15 +388,15 @@ cdef class Plan:
 
     cdef tuple checkpoint(self):
         return (
-            self.origin_name, self.target_wire, self.cache_mode, self.ttl, self.default_ttl, self.stale_while_revalidate,
-            self.stale_if_error, self.tags, self.unstorable, len(self.edits), len(self.key_parts),
+            self.origin_name, self.fallback_names, self.target_wire, self.cache_mode, self.ttl, self.default_ttl,
+            self.stale_while_revalidate, self.stale_if_error, self.tags, self.unstorable, len(self.edits), len(self.key_parts),
         )
 
     cdef int rollback(self, tuple checkpoint) except -1:
         cdef Py_ssize_t edits, parts
         (
-            self.origin_name, self.target_wire, self.cache_mode, self.ttl, self.default_ttl, self.stale_while_revalidate,
-            self.stale_if_error, self.tags, self.unstorable, edits, parts,
+            self.origin_name, self.fallback_names, self.target_wire, self.cache_mode, self.ttl, self.default_ttl,
+            self.stale_while_revalidate, self.stale_if_error, self.tags, self.unstorable, edits, parts,
         ) = checkpoint
         del self.edits[edits:]
         del self.key_parts[parts:]
@@ -444,6 +456,7 @@ cdef class Context:
         self.now = now
         self._client = client
         memcpy(self.client_address, sixteen(pack_address(client)), 16)
+        memcpy(self.geo_address, self.client_address, 16)
         self.geo_table = geo
         self.plan = Plan() if plan is None else plan
         self.cache = "DYNAMIC"
@@ -464,15 +477,15 @@ cdef class Context:
 
     @property
     def geo(self):
-        """What the table knows about the client's address: `country`, `continent`, `is_eu`."""
+        """What the table knows about the client's address: see GeoFacts."""
         self.note_read("geo")
         if self._geo is None:
             if self.geo_table is None:
                 raise StageError("there is no geo table: this pipeline was bound without one")
             if type(self.geo_table) is GeoTable:
-                self._geo = (<GeoTable> self.geo_table).find(self.client_address)
+                self._geo = (<GeoTable> self.geo_table).find(self.geo_address)
             else:
-                self._geo = self.geo_table.lookup_packed(self.client_address[:16])
+                self._geo = self.geo_table.lookup_packed(self.geo_address[:16])
         return self._geo
 
     @property
@@ -565,6 +578,7 @@ cdef Context make_context(double now, const unsigned char* address, object geo_t
     ctx.geo_table = geo_table
     ctx.cache = "DYNAMIC"
     memcpy(ctx.client_address, address, 16)
+    memcpy(ctx.geo_address, address, 16)
     return ctx
 
 

@@ -68,6 +68,9 @@ cdef enum Cell:
     KEY_FETCHES_EARLY
     KEYS_AGE_S
     KEYS_UNAVAILABLE
+    GEO_SWAPS_DONE
+    GEO_SWAPS_FAILED
+    GEO_AGE_S
     REQUEST_DURATION = 128      # a histogram
     ORIGINS_FIRST = 224         # one block of ORIGIN_CELLS for each origin
 

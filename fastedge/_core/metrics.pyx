@@ -153,6 +153,13 @@ TABLE = (
         "Revocations in force, from the file and POSTed."),
     Row("revocations_capacity", REVOCATIONS_CAPACITY, "gauge", "worker", "fastedge_revocations_capacity", {},
         "How many there can be: revocations.entries_max."),
+    *(
+        Row(f"geo_swaps_{name}", cell, "counter", "worker", "fastedge_geo_swaps_total", {"outcome": name},
+            "Geo tables made anew because a file of [geo] had changed; failed: the one in use stayed.")
+        for name, cell in (("done", GEO_SWAPS_DONE), ("failed", GEO_SWAPS_FAILED))
+    ),
+    Row("geo_age_s", GEO_AGE_S, "gauge", "worker", "fastedge_geo_age_seconds", {},
+        "Since the date that the data of the geo table bear; of several databases the oldest."),
     Row("log_lines_dropped", LOG_LINES_DROPPED, "counter", "worker", "fastedge_log_lines_dropped_total", {},
         "Access log lines lost because whoever takes the log was too slow or gone."),
     Row("log_write_errors", LOG_WRITE_ERRORS, "counter", "worker", "fastedge_log_write_errors_total", {},
@@ -176,7 +183,7 @@ OTHER_ORIGIN = "(other)"
 cdef int _origins_max = metrics_origins_max
 cdef int SLOT_CELLS = ORIGINS_FIRST + (_origins_max + 1) * ORIGIN_CELLS
 cdef long long MAGIC = 0x7363697274656d46   # "Fmetrics"
-cdef long long LAYOUT = 4                   # goes up with each change of the cells
+cdef long long LAYOUT = 5                   # goes up with each change of the cells
 cdef int HEADER_CELLS = 8                   # magic, layout, workers, bytes of a slot; a cache line
 
 _rows = {row.name: row for row in TABLE}

@@ -5,8 +5,9 @@ Knows nodes and record numbers only. It never reads outside the tree, and a tree
 
 from libc.stdint cimport uint64_t
 
+from fastedge._core.georanges cimport Ranges
 from fastedge.errors import ConfigError
-from fastedge.limits import geo_ranges_max, geo_tree_visits_max
+from fastedge.limits import geo_tree_visits_max
 
 cdef enum:
     DEEPEST = 128
@@ -19,14 +20,15 @@ cdef struct Tree:
     int depth_max
     uint64_t alias
     uint64_t visits_left
-    uint64_t ranges_left
     uint64_t last
 
 
-def flatten(bytes tree not None, uint64_t node_count, int record_bits, int address_bits, uint64_t root, uint64_t alias):
-    """A list of (first address, record) below the node `root`; each range reaches to the next, the first starts at 0.
-
-    `record` is the number that stands in the tree, 0 where nothing is known. Neighbours with one record are one range.
+def flatten(
+    bytes tree not None, uint64_t node_count, int record_bits, int address_bits, uint64_t root, uint64_t alias,
+    dict records not None,
+):
+    """The ranges below the node `root`. An owner is what `records` has for the number that stands in the tree; what is new
+    there is numbered, and 0 is 0: addresses of which nothing is known.
     The node `alias` is not entered: MaxMind's trees hang all of IPv4 a second time under 2002::/16 and the like.
     `node_count` as a root is the empty tree, as an alias none. Raises ConfigError for a tree that is damaged.
     """
@@ -40,10 +42,9 @@ def flatten(bytes tree not None, uint64_t node_count, int record_bits, int addre
     walk.depth_max = address_bits
     walk.alias = alias
     walk.visits_left = geo_tree_visits_max
-    walk.ranges_left = geo_ranges_max
     walk.last = <uint64_t>-1
-    ranges = []
-    _visit(&walk, ranges, root, 0, 0, 0)
+    ranges = Ranges()
+    _visit(&walk, ranges, records, root, 0, 0, 0)
     return ranges
 
 
@@ -69,34 +70,33 @@ cdef int _check_size(bytes tree, uint64_t node_count, int record_bits) except -1
     return 0
 
 
-cdef int _visit(Tree* walk, list ranges, uint64_t node, int depth, uint64_t high, uint64_t low) except -1:
+cdef int _visit(Tree* walk, Ranges ranges, dict records, uint64_t node, int depth, uint64_t high, uint64_t low) except -1:
     """In order, so that starts come out sorted. The recursion is as deep as an address has bits."""
     cdef int bit
     if walk.visits_left == 0:
         raise ConfigError(f"MMDB: more than {geo_tree_visits_max} steps through its tree: damaged, or far too large")
     walk.visits_left -= 1
     if node >= walk.node_count or node == walk.alias:
-        return _emit(walk, ranges, node if node > walk.node_count else 0, high, low)
+        return _emit(walk, ranges, records, node if node > walk.node_count else 0, high, low)
     if depth == walk.depth_max:
         raise ConfigError(f"MMDB: its tree goes deeper than the {depth} bits of an address: damaged")
-    _visit(walk, ranges, _child(walk, node, False), depth + 1, high, low)
+    _visit(walk, ranges, records, _child(walk, node, False), depth + 1, high, low)
     bit = walk.depth_max - 1 - depth
     if bit >= 64:
         high |= <uint64_t>1 << (bit - 64)
     else:
         low |= <uint64_t>1 << bit
-    return _visit(walk, ranges, _child(walk, node, True), depth + 1, high, low)
+    return _visit(walk, ranges, records, _child(walk, node, True), depth + 1, high, low)
 
 
-cdef int _emit(Tree* walk, list ranges, uint64_t record, uint64_t high, uint64_t low) except -1:
+cdef int _emit(Tree* walk, Ranges ranges, dict records, uint64_t record, uint64_t high, uint64_t low) except -1:
     if record == walk.last:
         return 0
-    if walk.ranges_left == 0:
-        raise ConfigError(f"MMDB: more than {geo_ranges_max} ranges")
-    walk.ranges_left -= 1
     walk.last = record
-    ranges.append(((<object>high << 64) | low if high else low, record))
-    return 0
+    number = records.get(record)
+    if number is None:
+        number = records[record] = len(records)
+    return ranges.put(high, low, number)
 
 
 cdef inline uint64_t _child(Tree* walk, uint64_t node, bint right) noexcept:

@@ -9,7 +9,7 @@ cdef FieldName _COOKIE_NAME = known(COOKIE)
 # Facts of the context, and how the names of key parts begin that carry them.
 cdef dict _CARRIED_BY = {
     "client address": (b"client address",),
-    "geo": (b"geo", b"country", b"continent", b"is_eu"),
+    "geo": (b"geo", b"country", b"continent", b"is_eu", b"region", b"city", b"time_zone", b"asn", b"organization"),
     "claims": (b"claims", b"claim:"),
     "variants": (b"variants", b"variant:"),
 }

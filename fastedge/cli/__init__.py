@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "password": ("fastedge.cli.password:password", "Set a user's password."),
         "experiment": ("fastedge.cli.experiment:experiment", "Sign an override for a tester; ramp an experiment."),
         "sign": ("fastedge.cli.sign:sign", "Sign a URL for a while."),
+        "geo": ("fastedge.cli.geo:geo", "Show what the geo table knows of addresses, and how old it is."),
         "bench": ("fastedge.cli.bench:bench", "Measure this edge beside others."),
         "version": ("fastedge.cli.version:version", "Print the version."),
     }

@@ -277,6 +277,7 @@ def _facts(exchange: Exchange) -> dict[str, Any]:
         "country": ctx.geo.country or "unknown",
         "continent": ctx.geo.continent or "unknown",
         "eu": ctx.geo.is_eu,
+        **{fact: getattr(ctx.geo, fact) for fact in ("region", "city", "asn") if getattr(ctx.geo, fact)},
         "variants": ctx.variants,
         "claims": sorted(ctx.claims),  # names only: values may be personal
         "notes": ctx.notes,

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from fastedge import limits
 from fastedge.config.values import (
     CdnId,
+    FieldName,
     FilePath,
     HostName,
     HostPattern,
@@ -357,11 +358,31 @@ class Cache(Struct, frozen=True, kw_only=True):
 
 
 class Geo(Struct, frozen=True, kw_only=True):
-    """Where an address is taken to be."""
+    """Where an address is taken to be. The files are looked at every few seconds: one that changes needs no reload."""
 
     database: Annotated[
         FilePath | None,
-        Meta(description="A country database (MMDB or compiled). Left out: the table that ships with fastedge."),
+        Meta(
+            description="A database with countries, and whatever else it knows: an MMDB of MaxMind, DB-IP, IPinfo or "
+            "ip-location-db, or a compiled table. Left out: the countries that ship with fastedge."
+        ),
+    ] = None
+    asn_database: Annotated[
+        FilePath | None, Meta(description="A database with AS numbers, whose facts are joined to the other's.")
+    ] = None
+    overrides: Annotated[
+        FilePath | None,
+        Meta(
+            description="Corrections: a CSV `network,country[,region,city,time_zone,asn]` that has the last word; the "
+            "more specific network wins."
+        ),
+    ] = None
+    ip_override: Annotated[
+        FieldName | None,
+        Meta(
+            description="For tests: a field in which a trusted peer may name the address that geo takes the client to "
+            "have. Dropped from all others. Left out: there is none."
+        ),
     ] = None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from fastedge.config.geosource import GeoSource, geo_source
 from fastedge.config.keysources import KeySource, key_source
 from fastedge.config.problems import ConfigErrors, Problem
 from fastedge.config.schema import EdgeConfig, Key
@@ -31,8 +32,7 @@ class Makers(Struct, frozen=True):
     api_keys: Maker
     users: Maker
     table: Maker
-    geo: Maker
-    shipped_geo: Callable[[], Any]
+    geo: Callable[[GeoSource, Sources], Any]
     revocations: Callable[[str, bytes, int], Any]
     experiments: Callable[[str, bytes], Any]
 
@@ -62,7 +62,10 @@ def make_snapshot(config: EdgeConfig, sources: Sources, makers: Makers, revocati
     keys = _made(problems, sources, _keys(config, sources, makers))
     credentials = _made(problems, sources, _credentials(config, sources, makers))
     tables = _made(problems, sources, _tables(config, sources, makers))
-    geo = _made(problems, sources, _geo(config, sources, makers))
+    try:
+        geo = makers.geo(geo_source(config), sources)
+    except ConfigErrors as errors:
+        problems.extend(errors.problems)
     if revocations is None:
         revocations = _made(problems, sources, _revocations(config, sources, makers)).get("revocations")
     experiments = _made(problems, sources, _experiments(config, sources, makers))
@@ -72,7 +75,7 @@ def make_snapshot(config: EdgeConfig, sources: Sources, makers: Makers, revocati
         keys,
         tables,
         frozenset(config.origins),
-        geo["geo"],
+        geo,
         credentials,
         revocations,
         experiments["experiments"],
@@ -130,14 +133,6 @@ def _tables(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_J
     for name, table in config.tables.items():
         job = _job(makers.table, sources.shown(table.file), sources.files[table.file])
         yield name, dotted(dotted("tables", name), "file"), job
-
-
-def _geo(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:
-    database = config.geo.database
-    if database is None:
-        yield "geo", "geo", makers.shipped_geo
-    else:
-        yield "geo", "geo.database", _job(makers.geo, sources.shown(database), sources.files[database])
 
 
 def _revocations(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:

@@ -119,7 +119,7 @@ class _Reader:
 
 
 def read_regular(path: str, bytes_max: int) -> bytes:
-    """The bytes of a file. Raises OSError, and ValueError for what is no file or is too long."""
+    """The bytes of a regular file; OSError, or a ValueError that says what is wrong with it."""
     # O_NONBLOCK: a FIFO in the place of a file must not hold the supervisor for ever.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path

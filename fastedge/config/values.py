@@ -24,6 +24,7 @@ OriginHost = NewType("OriginHost", str)  # "preserve", "origin", or a HostName w
 CdnId = NewType("CdnId", str)
 LogTarget = NewType("LogTarget", str)  # "stdout", "off", or a FilePath
 Unkeyed = NewType("Unkeyed", str)  # "report", "error", or "ignore"
+FieldName = NewType("FieldName", str)  # lower-case, and none that has a meaning of its own here
 KeyUrl = NewType("KeyUrl", str)  # of a JWK Set, as it was written; `WebUrl.read` takes it apart
 IssuerUrl = NewType("IssuerUrl", str)  # of an OpenID provider, as it was written: it is compared as it stands
 
@@ -169,6 +170,14 @@ def parse_origin_host(value: object, base: str) -> OriginHost:
         raise ValueError(f'"preserve", "origin", or a host: {why}') from None
 
 
+def parse_field_name(value: object, base: str) -> FieldName:
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value) or "_" in value or not value.lower().startswith("x-"):
+        raise ValueError("the name of a field that begins with x-")
+    if value.lower().startswith("x-forwarded-"):
+        raise ValueError("the name of a field of your own, not one of proxies")
+    return FieldName(value.lower())
+
+
 def parse_cdn_id(value: object, base: str) -> CdnId:
     """RFC 8586 §2: a host with or without a port, or a token."""
     if isinstance(value, str):
@@ -301,6 +310,7 @@ KINDS: Mapping[object, Kind] = MappingProxyType(
         HostPattern: Kind(parse_host_pattern, "host pattern"),
         OriginHost: Kind(parse_origin_host, "string"),
         CdnId: Kind(parse_cdn_id, "string"),
+        FieldName: Kind(parse_field_name, "field"),
         LogTarget: Kind(parse_log_target, "string"),
         Unkeyed: Kind(parse_unkeyed, "string", {"enum": ["report", "error", "ignore"]}),
         KeyUrl: Kind(parse_key_url, "URL"),

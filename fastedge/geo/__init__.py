@@ -1,8 +1,9 @@
-"""Which country an address belongs to: tables compiled from MMDB, and what there is to know about countries. Pure."""
+"""Where an address is: tables compiled from MMDB, and what there is to know about countries. Pure."""
 
-from fastedge._core.geotable import GeoFacts, GeoTable
+from fastedge._core.geotable import GeoFacts, GeoSlot, GeoTable
 from fastedge.geo.countries import CONTINENTS, COUNTRIES, EU_MEMBERS, UNKNOWN
 from fastedge.geo.data import shipped_table
+from fastedge.geo.places import Place
 from fastedge.geo.table import compile_table, load
 
 __all__ = [
@@ -11,7 +12,9 @@ __all__ = [
     "EU_MEMBERS",
     "UNKNOWN",
     "GeoFacts",
+    "GeoSlot",
     "GeoTable",
+    "Place",
     "compile_table",
     "load",
     "shipped_table",

@@ -1,16 +1,17 @@
-"""python -m fastedge.geo.compile IN.mmdb OUT.bin: a country table, compiled ahead of time.
+"""python -m fastedge.geo.compile IN.mmdb OUT.bin: a geo table, compiled ahead of time.
 
 A command, not a library: the only module here that reads and writes files by name. No other module may import it.
 """
 
 import argparse
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from fastedge.errors import ConfigError
-from fastedge.geo.mmdb import read_mmdb
-from fastedge.geo.table import compile_table, load
+from fastedge.geo.layer import compiled
+from fastedge.geo.table import load, read_locations
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,14 +30,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _compile(database: Path, output: Path, source: str | None) -> str:
-    found = read_mmdb(database.read_bytes())
-    compiled = compile_table(found.v4, found.v6, built=found.built, source=source or found.source)
-    table = load(compiled)
-    output.write_bytes(compiled)
+    found = read_locations(database.read_bytes())
+    data = compiled(replace(found, source=source or found.source))
+    table = load(data)
+    output.write_bytes(data)
     date = datetime.fromtimestamp(table.built, UTC).date()
     unlisted = f"; codes that are no country, left unknown: {', '.join(found.unlisted)}" if found.unlisted else ""
     return (
-        f"{output}: {len(compiled)} bytes, {table.ranges_v4} IPv4 and {table.ranges_v6} IPv6 ranges, "
+        f"{output}: {len(data)} bytes, {table.ranges_v4} IPv4 and {table.ranges_v6} IPv6 ranges, "
         f"{len(table.countries)} countries, {table.source!r} of {date}{unlisted}"
     )
 

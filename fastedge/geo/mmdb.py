@@ -1,68 +1,39 @@
-"""Reads the country of every address out of an MMDB's bytes. Never opens a file, never trusts what stands in one."""
+"""Reads what is known of every address out of an MMDB's bytes. Never opens a file, never trusts what stands in one."""
 
-import io
-import struct
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from collections.abc import Iterator
 from typing import Any, Final
 
-import maxminddb
-
+from fastedge._core.georanges import Ranges
+from fastedge._core.mmdbdata import Extractor, decode, read_text
 from fastedge._core.mmdbtree import flatten, leftmost
 from fastedge.errors import ConfigError
-from fastedge.geo.countries import COUNTRIES
-from fastedge.limits import geo_error_chars_max
+from fastedge.geo.layer import Layer
+from fastedge.geo.places import NOWHERE, SCHEMAS, Facts, read_country
 
 # The metadata begins behind the last of these, within the last 128 KiB (MaxMind DB format 2.0, "Database Metadata").
 MARKER: Final = b"\xab\xcd\xefMaxMind.com"
 METADATA_BYTES_MAX: Final = 128 * 1024
-
-# What maxminddb raises over damaged bytes, beside its own error: it checks little of what it decodes.
-_DAMAGE: Final = (
-    maxminddb.InvalidDatabaseError,
-    IndexError,
-    KeyError,
-    MemoryError,
-    OverflowError,
-    RecursionError,
-    TypeError,
-    UnicodeDecodeError,
-    ValueError,
-    struct.error,
-)
-
-# (first address, country or ""), sorted; each reaches to the next, and the first starts at 0.
-Ranges = list[tuple[int, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Database:
-    """What an MMDB says: ranges, its date in unix seconds, its type's name, and codes in it that are no country's."""
-
-    v4: Ranges
-    v6: Ranges
-    built: int
-    source: str
-    unlisted: tuple[str, ...]
+GAP_BYTES: Final = 16  # zeros between the tree and the data
+_CODE_CHARS: Final = 3  # what is longer names a country in words
 
 
 def is_mmdb(data: bytes) -> bool:
-    return data.rfind(MARKER, max(0, len(data) - METADATA_BYTES_MAX)) >= 0
+    return _marker(data) >= 0
 
 
-def read_mmdb(data: bytes) -> Database:
-    """The ranges of a database whose records are `{"country": {"iso_code": …}}` or `{"country_code": …}`.
+def read_mmdb(data: bytes) -> Layer:
+    """Its ranges and places (which facts it has: geo/places.py). ConfigError if it is damaged.
 
-    ConfigError if it is damaged or knows no countries. Aliases of IPv4 (6to4, Teredo) are left out: those addresses
-    are unknown.
+    Aliases of IPv4 (6to4, Teredo) are left out: those addresses are unknown.
     """
     tree = _Tree(data)
-    v4, v6 = tree.ranges(32), tree.ranges(128)
-    if not tree.codes & COUNTRIES.keys():
-        raise ConfigError("MMDB: no record has a country.iso_code or a country_code: is it a country database?")
-    return Database(v4, v6, tree.built, tree.source, tuple(sorted(tree.codes - COUNTRIES.keys())))
+    records: dict[int, int] = {0: 0}
+    v4, v6 = tree.ranges(32, records), tree.ranges(128, records)
+    numbers: dict[Facts, int] = {NOWHERE: 0}
+    # Few records serve many ranges, and records that differ in what is not asked for are one place.
+    owners = [numbers.setdefault(place, len(numbers)) for place in tree.places(records)]
+    renumbered = v4.renumbered(owners), v6.renumbered(owners)
+    return Layer(*renumbered, list(numbers), tree.built, tree.source, tuple(sorted(tree.unlisted)))
 
 
 class _Tree:
@@ -70,58 +41,57 @@ class _Tree:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.codes: set[str] = set()
-        with _damage_named():
-            self.reader = maxminddb.open_database(io.BytesIO(data), maxminddb.MODE_FD)
-        metadata = self.reader.metadata()
-        if metadata.ip_version not in (4, 6) or not isinstance(metadata.node_count, int):
-            raise ConfigError("MMDB: damaged: its ip_version is neither 4 nor 6, or its node_count no number")
-        if not isinstance(metadata.build_epoch, int) or not isinstance(metadata.database_type, str):
-            raise ConfigError("MMDB: damaged: its build_epoch is no number, or its database_type no text")
-        self.built, self.source = metadata.build_epoch, metadata.database_type
-        self.is_v6 = metadata.ip_version == 6
-        self.node_count, self.record_bits = metadata.node_count, metadata.record_size
+        self.end = marker = _marker(data)
+        self.unlisted: set[str] = set()
+        metadata = decode(data, marker + len(MARKER), len(data))
+        if not isinstance(metadata, dict):
+            raise ConfigError("MMDB: damaged: its metadata are no map")
+        self.node_count = _number(metadata, "node_count", 2**32)
+        self.record_bits = _number(metadata, "record_size", 2**8)
+        self.built = _number(metadata, "build_epoch", 2**64)
+        self.is_v6 = _number(metadata, "ip_version", 2**8) == 6
+        if metadata["ip_version"] not in (4, 6):
+            raise ConfigError("MMDB: damaged: its ip_version is neither 4 nor 6")
+        if _number(metadata, "binary_format_major_version", 2**16) != 2:
+            raise ConfigError("MMDB: its format is not version 2")
+        source = metadata.get("database_type")
+        if not isinstance(source, str):
+            raise ConfigError("MMDB: damaged: its database_type is no text")
+        self.source = source
 
-    def ranges(self, bits: int) -> Ranges:
-        flat = self.flat(bits)
-        family = IPv4Address if bits == 32 else IPv6Address
-        # Few records serve many ranges: each is decoded once, through the first address that leads to it.
-        first_with = {record: first for first, record in reversed(flat) if record}
-        countries = {record: self.country(family(first)) for record, first in first_with.items()}
-        countries[0] = ""
-        return [(first, countries[record]) for first, record in flat]
-
-    def flat(self, bits: int) -> list[tuple[int, int]]:
+    def ranges(self, bits: int, records: dict[int, int]) -> Ranges:
         root, alias = 0, self.node_count  # the number after the last node is the empty record, and as an alias none
         if self.is_v6:
             root_v4 = leftmost(self.data, self.node_count, self.record_bits, 96)
             root, alias = (root_v4, alias) if bits == 32 else (0, min(root_v4, alias))
         elif bits == 128:
             root = self.node_count
-        return flatten(self.data, self.node_count, self.record_bits, bits, root, alias)
+        return flatten(self.data, self.node_count, self.record_bits, bits, root, alias, records)
 
-    def country(self, address: IPv4Address | IPv6Address) -> str:
-        with _damage_named():
-            code = _country_code(self.reader.get(address))
-        if code:
-            self.codes.add(code)
-        return code if code in COUNTRIES else ""
+    def places(self, records: dict[int, int]) -> Iterator[Facts]:
+        start = self.node_count * self.record_bits // 4 + GAP_BYTES
+        facts = [
+            (paths, self._country if read is read_country else read, read is not read_text, blank)
+            for (paths, read), blank in zip(SCHEMAS, NOWHERE, strict=True)
+        ]
+        extractor = Extractor(self.data, start, self.end, facts)
+        first = self.node_count + GAP_BYTES
+        for record in records:
+            yield extractor.extract(record - first) if record else NOWHERE
+
+    def _country(self, value: object, _: str) -> str:
+        country = read_country(value)
+        if not country and isinstance(value, str) and 0 < len(value) <= _CODE_CHARS:
+            self.unlisted.add(value)
+        return country
 
 
-@contextmanager
-def _damage_named() -> Iterator[None]:
-    try:
-        yield
-    except _DAMAGE as error:
-        # The text may repeat any of the file's bytes.
-        problem = " ".join(str(error).split())[:geo_error_chars_max]
-        raise ConfigError(f"MMDB: damaged: {type(error).__name__}: {problem}") from None
+def _marker(data: bytes) -> int:
+    return data.rfind(MARKER, max(0, len(data) - METADATA_BYTES_MAX))
 
 
-def _country_code(record: Any) -> str:
-    """From a record of MaxMind's and DB-IP's shape, or of ip-location-db's flat one."""
-    if not isinstance(record, Mapping):
-        return ""
-    country = record.get("country")
-    code = country.get("iso_code") if isinstance(country, Mapping) else record.get("country_code")
-    return code if isinstance(code, str) else ""
+def _number(metadata: dict[str, Any], name: str, below: int) -> int:
+    value = metadata.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < below:
+        raise ConfigError(f"MMDB: damaged: its {name} is no number that can be")
+    return value

@@ -1,3 +1,6 @@
+from fastedge._core.originstate cimport OriginState
+
+
 cdef class Server:
     cdef readonly str url
     cdef readonly object address        # what the shell connects to
@@ -14,7 +17,7 @@ cdef class Server:
     cdef int load(self, int used, long long now_us) noexcept
 
 
-cdef class Pool:
+cdef class Pool(OriginState):
     cdef readonly str name
     cdef readonly object options        # the configuration it was made from
     cdef readonly list servers

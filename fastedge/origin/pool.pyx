@@ -41,7 +41,7 @@ cdef class Server:
 
 
 @cython.final
-cdef class Pool:
+cdef class Pool(OriginState):
     """Connections of one worker to one origin, `connections_max` in all and `queue_max` fetches waiting for one."""
 
     def __init__(
@@ -158,6 +158,13 @@ cdef class Pool:
         """Whether every breaker is open and no connection is on its way: whoever waits, waits in vain."""
         return self.connecting() == 0 and self.least_busy(now_us) is None
 
+    cdef bint is_up(self, long long now_us) noexcept:
+        cdef Server server
+        for server in self.servers:
+            if server.allows(now_us):
+                return True
+        return False
+
     cdef int connected(self, Server server) except -1:
         server.connecting -= 1
         server.busy += 1
@@ -215,6 +222,9 @@ cdef class Pool:
 
     def plan_instead(self, Server server, long long now_us):
         return self.alternative(server, now_us)
+
+    def may_be_asked(self, long long now_us):
+        return self.is_up(now_us)
 
     def has_no_hope(self, long long now_us):
         return self.is_hopeless(now_us)

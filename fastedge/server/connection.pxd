@@ -1,4 +1,5 @@
 from fastedge._core.body cimport BodyReader, Framing
+from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport Request, Response
 from fastedge.disk.body cimport DiskBody
 from fastedge.engine cimport Exchange
@@ -61,6 +62,7 @@ cdef class ClientConnection(FlightListener):
 
     cdef int _consume(self, bytes data) except -1
     cdef Py_ssize_t _read_head(self, bytes data, Py_ssize_t position) except -2
+    cdef bint _takes_override(self, Fields fields, unsigned char* packed16) except -1
     cdef Py_ssize_t _read_body(self, bytes data, Py_ssize_t position) except -2
     cdef int _start(self) except -1
     cdef int _act(self, int step) except -1

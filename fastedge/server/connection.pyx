@@ -6,7 +6,7 @@ sends behind one that is not answered yet waits, bounded. Whatever cannot be und
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
-from libc.string cimport memcmp, memset
+from libc.string cimport memcmp, memcpy, memset
 
 import socket
 import struct
@@ -15,7 +15,7 @@ from functools import partial
 from fastedge._core.address cimport parse_address
 from fastedge._core.forwarded cimport hop_of, next_forwarded, next_forwarded_for, node_of, text_of
 from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, BodyReader, Framing
-from fastedge._core.fields cimport Fields
+from fastedge._core.fields cimport FieldName, Fields
 from fastedge._core.message cimport STREAM, Plan, Request, Response, make_response
 from fastedge._core.stored cimport Stored
 from fastedge._core.wire cimport RequestReader, check_partial_head, head_end
@@ -261,7 +261,8 @@ cdef class ClientConnection(FlightListener):
         cdef RequestReader reader = front.reader
         cdef Py_ssize_t end
         cdef unsigned char client[16]
-        cdef bint secure = False
+        cdef unsigned char client_for_geo[16]
+        cdef bint secure = False, stands_in
         cdef Request request
         position = self._skip_empty_lines(data, position)
         end = head_end(data, position)
@@ -283,6 +284,7 @@ cdef class ClientConnection(FlightListener):
         self.request = None
         request = reader.read(data if position == 0 and end == len(data) else data[position:end], False)
         front.trust.resolve(request.fields, self.peer, self.peer_trusted, client, &secure)
+        stands_in = front.geo_override is not None and self._takes_override(request.fields, client_for_geo)
         request.secure = secure
         self.request = request
         self.keep_alive = reader.keep_alive
@@ -297,16 +299,31 @@ cdef class ClientConnection(FlightListener):
             raise WireError(413, "body_too_large")
         self.pools = front.pools        # a reload must not change them under a request
         self.exchange = front.engine.open(
-            request, self.started, steady_us(self.started_us), client, front.store, front.purges
+            request, self.started, steady_us(self.started_us), client, front.store, front.purges, self.pools
         )
         if self.exchange is None:
             raise WireError(421, "unclaimed_host")
+        if stands_in:
+            memcpy(self.exchange.ctx.geo_address, client_for_geo, 16)
         self.state = BUSY
         self._start()
         # Who waits for 100 (Continue) waits for the origin, which has time-outs of its own.
         if self.reading_body and self.state == BUSY and not (self.expects_continue and self.fetch is not None):
             self.timer.arm(front.body_queue, BODY_TIME, self.started_us)
         return end
+
+    cdef bint _takes_override(self, Fields fields, unsigned char* packed16) except -1:
+        """The address that a trusted peer has geo look up. Nobody behind the rim sees the field, whoever sent it."""
+        cdef FieldName name = self.front.geo_override
+        cdef bytes value = fields.combined(name)
+        if value is None:
+            return False
+        fields.drop(name)
+        if not self.peer_trusted:
+            return False
+        if parse_address(value, len(value), packed16):
+            raise WireError(400, "forwarded_ip_override")
+        return True
 
     cdef Py_ssize_t _read_body(self, bytes data, Py_ssize_t position) except -2:
         """Hands body bytes on to the origin, or drops them when the reply is out already."""
@@ -556,6 +573,8 @@ cdef class ClientConnection(FlightListener):
             return self._join(flight)
         if flights.tiers.load(exchange, partial(self._disk_was_asked, exchange)):
             return 0
+        if exchange.falls_back():
+            return self._act(exchange.look())
         claim = flights.tiers.claim(exchange)
         if claim is not None and not claim.is_leader:
             flight = flights.begin(exchange)

@@ -1,3 +1,4 @@
+from fastedge._core.fields cimport FieldName
 from fastedge._core.proxies cimport TrustedProxies
 from fastedge._core.purges cimport Purges
 from fastedge._core.store cimport MemoryStore
@@ -13,6 +14,7 @@ from fastedge.server.timers cimport TimerQueue, Timers
 
 cdef class Front:
     cdef public Engine engine               # a reload swaps these three
+    cdef FieldName geo_override             # where a trusted peer names an address for geo; None: nowhere
     cdef public dict pools                  # origin → Pool
     cdef public TrustedProxies trust
     cdef readonly OriginSide origin_side

@@ -4,6 +4,7 @@ cimport cython
 
 from email.utils import formatdate
 
+from fastedge._core.fields cimport intern_text
 from fastedge._core.purges cimport Purges
 from fastedge._core.store cimport MemoryStore
 from fastedge._core.wire cimport RequestReader
@@ -60,6 +61,10 @@ cdef class Front:
         self.patience_queue = self.timers.queue(cache_collapse_wait_ms)
         self.via = b"via: 1.1 %b\r\n" % cdn_id
         self.cdn_loop = b"cdn-loop: %b\r\n" % cdn_id
+
+    def take_geo_from(self, name):
+        """The field of `geo.ip_override`, or None."""
+        self.geo_override = None if name is None else intern_text(name)
 
     def drain(self):
         """From now on each connection is closed behind its reply; idle ones at once."""

@@ -120,6 +120,7 @@ class Worker:
         self.prepared = prepared
         self.front.configure(prepared.config.server)
         self.front.trust = prepared.trust
+        self.front.take_geo_from(prepared.config.geo.ip_override)
         self.front.pools = {**kept, **made}
         self.front.engine = prepared.engine
         if self.front.flights is not None:

@@ -7,7 +7,7 @@ from fastedge.stages.basic_auth import BasicAuth
 from fastedge.stages.cache_rules import CacheRules
 from fastedge.stages.combined import AllOf, AnyOf
 from fastedge.stages.experiment import Experiment
-from fastedge.stages.geo import GeoGate, GeoRoute
+from fastedge.stages.geo import GeoGate, GeoHeaders, GeoRoute
 from fastedge.stages.jwt_auth import JwtAuth
 from fastedge.stages.redirects import Redirects
 from fastedge.stages.require import Require
@@ -21,6 +21,7 @@ __all__ = [
     "CacheRules",
     "Experiment",
     "GeoGate",
+    "GeoHeaders",
     "GeoRoute",
     "JwtAuth",
     "Match",

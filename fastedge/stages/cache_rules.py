@@ -11,13 +11,13 @@ from typing import Any, Final, Protocol
 
 from fastedge._core.cachestage import SOURCES, CacheStage, KeyPart
 from fastedge._core.condition import Condition, Match
+from fastedge._core.geostage import FACTS
 from fastedge._core.queryrules import QueryRules
 from fastedge.errors import ConfigError
 from fastedge.limits import cache_key_parts_max, cache_tag_bytes_max, cache_tags_max, cache_ttl_s_max
 from fastedge.stages.geo import check_table
 
 _STATUSES: Final = re.compile(r"([2-5])xx|([2-5]\d\d)(?:-([2-5]\d\d))?")
-_FACTS: Final = ("country", "continent", "is_eu")
 _BYPASSED_BY: Final = ("cookie", "header", "query")
 
 
@@ -56,7 +56,7 @@ class CacheRules:
         ignore_client: bool | None = None,
     ) -> None:
         everywhere, by_path = _tags(tags)
-        self._geo = any(part in _FACTS for part in _texts("key", key))
+        self._geo = [part for part in _texts("key", key) if part in FACTS]
         self._options: dict[str, Any] = {
             "ttl": _seconds("ttl_s", ttl_s),
             "default_ttl": _seconds("default_ttl_s", default_ttl_s),
@@ -75,7 +75,7 @@ class CacheRules:
 
     def bind(self, snapshot: Snapshot) -> CacheStage:
         if self._geo:
-            check_table("CacheRules", snapshot.geo)
+            check_table("CacheRules", snapshot.geo, self._geo)
         return CacheStage(**self._options)
 
 

@@ -1,20 +1,25 @@
-"""GeoRoute and GeoGate: the client's country picks the origin, or ends the request.
+"""GeoRoute, GeoGate and GeoHeaders: where the client is picks the origin, ends the request, or is told to the origin.
 
-Options are checked here and resolved to a table of countries once; compiled hooks do the rest. No request runs Python.
+Options are checked here and resolved to tables once; compiled hooks do the rest. No request runs Python.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, Protocol
 
-from fastedge._core.geostage import GateByCountry, RouteByCountry
-from fastedge.errors import ConfigError
+from fastedge._core.geostage import FACTS, GateByPlace, RouteByPlace, TellFacts
+from fastedge._core.message import Plan
+from fastedge.errors import ConfigError, StageError
 from fastedge.geo.countries import COUNTRIES
-from fastedge.geo.regions import Region, parse_region
+from fastedge.geo.regions import Kind, Region, parse_region
 
 _GATE_STATUSES: Final = (403, 451)
 _GATE_BODY: Final = b"This is not available in your region.\n"
+_IN_EVERY_TABLE: Final = frozenset({"country", "continent", "is_eu"})
+_NEEDED: Final = {Kind.REGION: "region", Kind.ASN: "asn"}  # by a rule of that kind
+
+_Origins = str | Sequence[str]
 
 
 class Snapshot(Protocol):
@@ -28,40 +33,52 @@ class Snapshot(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GeoRoute:
-    """Sends a request to the origin of its client's country, union or continent; the most specific of them wins.
+    """Sends a request to the origin of the region that its client is in; the most specific of the regions wins.
 
-    `routes`: region → name of an origin. A region is `"DE"` or `"country:DE"`, `"union:EU"`, `"continent:EU"`.
-    `default`: the origin of all others, unknown countries included; None leaves the plan's origin as it is.
-    The origin is in the cache key, as it always is.
+    `routes`: region → name of an origin, or several in order: the first that is up is asked. A region is `"DE"` or
+    `"country:DE"`, `"union:EU"`, `"continent:EU"`, `"region:US-CA"`, `"asn:64500"`.
+    `default`: the origin or origins of all others, unknown countries included; None leaves the plan's as it is.
+    The origin that is asked is in the cache key, as it always is.
     """
 
-    routes: Mapping[str, str]
-    default: str | None = None
+    routes: Mapping[str, _Origins]
+    default: _Origins | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.routes, Mapping) or not self.routes:
             raise ConfigError(f"GeoRoute routes: expected a mapping of regions to origins, not {self.routes!r}")
         object.__setattr__(self, "routes", MappingProxyType(dict(self.routes)))
         _regions("GeoRoute routes", self.routes)
-        for option, origin in self._origins().items():
-            if not isinstance(origin, str) or not origin:
-                raise ConfigError(f"{option}: expected the name of an origin, not {origin!r}")
+        for option, origins in self._origins().items():
+            names = _line(origins)
+            if not names or len(set(names)) < len(names) or not all(isinstance(name, str) and name for name in names):
+                raise ConfigError(
+                    f"{option}: expected the name of an origin, or several different ones, not {origins!r}"
+                )
 
-    def bind(self, snapshot: Snapshot) -> RouteByCountry:
-        check_table("GeoRoute", snapshot.geo)
-        for option, origin in self._origins().items():
-            if origin not in snapshot.origins:
-                known = ", ".join(sorted(snapshot.origins)) or "none"
-                raise ConfigError(f"{option}: no origin is named {origin!r}; [origins] has: {known}")
-        by_country = dict.fromkeys(COUNTRIES, self.default)
+    def bind(self, snapshot: Snapshot) -> RouteByPlace:
+        regions = _regions("GeoRoute routes", self.routes)
+        check_table("GeoRoute", snapshot.geo, _needed(regions))
+        for option, origins in self._origins().items():
+            for name in _line(origins):
+                if name not in snapshot.origins:
+                    known = ", ".join(sorted(snapshot.origins)) or "none"
+                    raise ConfigError(f"{option}: no origin is named {name!r}; [origins] has: {known}")
+        default = None if self.default is None else _cell(self.default)
+        by_country = dict.fromkeys(COUNTRIES, default)
         # From the least specific on, so that a union overwrites its continents, and a country overwrites both.
-        for region, text in sorted(_regions("GeoRoute routes", self.routes).items()):
-            by_country.update(dict.fromkeys(region.members, self.routes[text]))
-        return RouteByCountry(by_country)
+        for region, text in sorted(regions.items()):
+            by_country.update(dict.fromkeys(region.members, _cell(self.routes[text])))
+        cells = {region: _cell(self.routes[text]) for region, text in regions.items()}
+        return RouteByPlace(
+            by_country,
+            {region.code: cell for region, cell in cells.items() if region.kind is Kind.REGION},
+            {int(region.code): cell for region, cell in cells.items() if region.kind is Kind.ASN},
+        )
 
-    def _origins(self) -> dict[str, str]:
-        """Each origin that is named, by the option that names it."""
-        named = {f"GeoRoute routes[{region!r}]": origin for region, origin in self.routes.items()}
+    def _origins(self) -> dict[str, _Origins]:
+        """Each line of origins that is given, by the option that gives it."""
+        named = {f"GeoRoute routes[{region!r}]": origins for region, origins in self.routes.items()}
         return named if self.default is None else {**named, "GeoRoute default": self.default}
 
 
@@ -95,14 +112,71 @@ class GeoGate:
         if self.unknown not in (None, "allow", "deny"):
             raise ConfigError(f"GeoGate unknown: expected 'allow' or 'deny', not {self.unknown!r}")
 
-    def bind(self, snapshot: Snapshot) -> GateByCountry:
-        check_table("GeoGate", snapshot.geo)
-        refused = dict.fromkeys(COUNTRIES, self.deny is None)
-        for region in _regions("GeoGate", self.deny or self.allow or ()):
-            refused.update(dict.fromkeys(region.members, self.deny is not None))
+    def bind(self, snapshot: Snapshot) -> GateByPlace:
+        regions = _regions("GeoGate", self.deny or self.allow or ())
+        check_table("GeoGate", snapshot.geo, _needed(regions))
+        refuses_listed = self.deny is not None
+        refused = dict.fromkeys(COUNTRIES, not refuses_listed)
+        for region in regions:
+            refused.update(dict.fromkeys(region.members, refuses_listed))
         if self.unknown is not None:
             refused[""] = self.unknown == "deny"
-        return GateByCountry(refused, self.status, _GATE_BODY)
+        return GateByPlace(
+            refused,
+            [region.code for region in regions if region.kind is Kind.REGION],
+            [int(region.code) for region in regions if region.kind is Kind.ASN],
+            refuses_listed,
+            self.status,
+            _GATE_BODY,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GeoHeaders:
+    """Tells the origin where the client is, in fields that no client can forge.
+
+    `fields`: fact → field, as in `{"country": "x-country", "city": "x-city"}`; facts are `country`, `continent`,
+    `is_eu`, `region`, `city`, `time_zone`, `asn` and `organization`. What is not known is not sent.
+    They are in the cache key, but for those in `unkeyed`, which must make no difference to the answer.
+    """
+
+    fields: Mapping[str, str]
+    unkeyed: Collection[str] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.fields, Mapping) or not self.fields:
+            raise ConfigError(f"GeoHeaders fields: expected a mapping of facts to fields, not {self.fields!r}")
+        for fact, field in self.fields.items():
+            if fact not in FACTS:
+                raise ConfigError(f"GeoHeaders fields: {fact!r} is none of {', '.join(FACTS)}")
+            try:
+                Plan().remove_header(field)
+            except (StageError, TypeError, ValueError) as error:
+                raise ConfigError(f"GeoHeaders fields[{fact!r}]: {error}") from None
+        names = [field.lower() for field in self.fields.values()]
+        if len(set(names)) < len(names):
+            raise ConfigError("GeoHeaders fields: two facts in one field")
+        if isinstance(self.unkeyed, str) or not set(self.unkeyed) <= set(self.fields):
+            raise ConfigError(f"GeoHeaders unkeyed: expected some of the facts in fields, not {self.unkeyed!r}")
+
+    def bind(self, snapshot: Snapshot) -> TellFacts:
+        check_table("GeoHeaders", snapshot.geo, self.fields)
+        return TellFacts([(fact, field.lower(), fact not in self.unkeyed) for fact, field in self.fields.items()])
+
+
+def _line(origins: object) -> tuple[object, ...]:
+    if isinstance(origins, str):
+        return (origins,)
+    return tuple(origins) if isinstance(origins, Sequence) else ()
+
+
+def _cell(origins: _Origins) -> tuple[str, tuple[str, ...]]:
+    first, *others = [origins] if isinstance(origins, str) else origins
+    return first, tuple(others)
+
+
+def _needed(regions: Collection[Region]) -> set[str]:
+    return {_NEEDED[region.kind] for region in regions if region.kind in _NEEDED}
 
 
 def _regions(option: str, texts: Collection[str]) -> dict[Region, str]:
@@ -119,6 +193,11 @@ def _regions(option: str, texts: Collection[str]) -> dict[Region, str]:
     return regions
 
 
-def check_table(stage: str, geo: object) -> None:
+def check_table(stage: str, geo: object, facts: Collection[str] = ()) -> None:
+    """A rule about what the table never knows would never hold: better said when it is written than found out later."""
     if geo is None:
-        raise ConfigError(f"{stage}: needs a country table, and the configuration was loaded without one")
+        raise ConfigError(f"{stage}: needs a geo table, and the configuration was loaded without one")
+    missing = sorted(set(facts) - _IN_EVERY_TABLE - getattr(geo, "facts", set(facts)))
+    if missing:
+        source = getattr(geo, "source", "it")
+        raise ConfigError(f"{stage}: needs {', '.join(missing)}, and the geo table ({source}) has none: see [geo]")

@@ -8,6 +8,7 @@ from enum import Enum
 from msgspec import Struct
 
 from fastedge.config import ConfigErrors, EdgeConfig, Sources, load, needs_restart
+from fastedge.config.geosource import geo_source
 from fastedge.config.keysources import key_sources
 from fastedge.config.problems import Problem
 from fastedge.handover import SealedSources
@@ -81,7 +82,10 @@ class Reloader:
         if changes:
             return tuple(Problem(sources.file, "", f"needs restart: {change}") for change in changes)
         problems = await self._supervisor.providers.propose(key_sources(config, sources), sources.file)
+        if not problems:
+            problems = await self._supervisor.geography.propose(geo_source(config))
         if problems:
+            self._supervisor.providers.reject()
             return problems
         self._generation += 1
         sealed = SealedSources(for_workers(config, sources), self._generation)
@@ -89,6 +93,7 @@ class Reloader:
         if problems:
             sealed.close()
             self._supervisor.providers.reject()
+            self._supervisor.geography.reject()
         return problems
 
     async def _two_phases(self, sealed: SealedSources, config: EdgeConfig, revoked: bytes) -> tuple[Problem, ...]:

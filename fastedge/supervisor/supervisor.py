@@ -15,6 +15,7 @@ from fastedge._core.diskindex import DiskIndex
 from fastedge._core.metrics import Metrics, extend_origins
 from fastedge.clock import monotonic, now
 from fastedge.config import EdgeConfig, Sources
+from fastedge.config.geosource import geo_source
 from fastedge.config.keysources import key_sources
 from fastedge.config.problems import Problem
 from fastedge.config.schema import Cache
@@ -50,6 +51,7 @@ from fastedge.revocation_list import for_workers
 from fastedge.server.prometheus import render
 from fastedge.supervisor.experiments import Experiments
 from fastedge.supervisor.fetching import fetch_keys
+from fastedge.supervisor.geography import Geography, compile_apart
 from fastedge.supervisor.listeners import Listeners
 from fastedge.supervisor.providers import Providers
 from fastedge.supervisor.revoking import Revoker
@@ -90,6 +92,16 @@ class Supervisor:
             now_s=lambda: monotonic() / 1_000_000,
             chance=random.random,
         )
+        self.geography = Geography(
+            compile_apart,
+            file=sources.file,
+            base=sources.base,
+            tell=lambda message, descriptor: self.tell(self._workers, message, descriptor),
+            count=self.count,
+            say=say,
+            now_ms=_now_ms,
+            now_s=now,
+        )
         self.purges = SharedPurges()
         self.purge_file = _open_purge_file(config, self.purges, say)
         self.metric_origins = extend_origins((), config.origins)
@@ -114,11 +126,13 @@ class Supervisor:
     async def serve(self) -> int:
         """Runs the workers until told to stop, and until the last of them is gone."""
         try:
+            await self._compile_first()
             await self._fetch_first()
             self._tick()
             return await self._exit
         finally:
             self.providers.close()
+            self.geography.close()
             self.listeners.close()
             self.sealed.close()
             self.metrics.close()
@@ -129,6 +143,15 @@ class Supervisor:
                 self.purge_file.close()
             if self.disk is not None:
                 self.disk.close()
+
+    async def _compile_first(self) -> None:
+        """The geo table, without which no worker starts; whoever is told to stop meanwhile need not wait for it."""
+        beginning = self._loop.create_task(self.geography.begin(geo_source(self.config)))
+        ends: set[asyncio.Future[Any]] = {beginning, self._exit}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if self._exit.done():
+            beginning.cancel()
+        await asyncio.gather(beginning, return_exceptions=self._exit.done())
 
     async def _fetch_first(self) -> None:
         """So that the first request finds keys; a provider that is down is waited for a while, and not longer."""
@@ -159,7 +182,7 @@ class Supervisor:
         self.tell(self._workers, Reopen())
 
     def render_metrics(self) -> bytes:
-        figures = {**self.revoker.figures(), **self.providers.figures()}
+        figures = {**self.revoker.figures(), **self.providers.figures(), **self.geography.figures()}
         if self.disk is not None:
             figures.update(self.disk.figures())
         for name, value in figures.items():
@@ -176,6 +199,7 @@ class Supervisor:
             "draining": self.table.stopping,
             "reloading": self.vote is not None,
             "keys": self.providers.status(),
+            "geo": self.geography.status(),
             "workers": [
                 {
                     "worker": slot,
@@ -216,6 +240,7 @@ class Supervisor:
         before.close()
         self.providers.adopt()
         self.experiments.adopt()
+        self.geography.adopt()
         # A worker that has ended since it voted is not told, nor is another one in its slot.
         voters = [slot for slot, worker in self._voters.items() if self._workers.get(slot) is worker]
         self.uncommitted = set(voters)
@@ -250,6 +275,7 @@ class Supervisor:
         self._act()
         self.providers.tick()
         self.experiments.tick(now_ms, self.config, self.sealed.sources)
+        self.geography.tick()
         self.on_tick(now_ms * 1000)
 
     def _act(self) -> None:
@@ -272,6 +298,8 @@ class Supervisor:
             sealed.generation,
             sources=sealed.descriptor,
             keys=keys,
+            geo=self.geography.held.compiled.descriptor,
+            geo_id=self.geography.held.source.id,
             metrics=self.metrics.descriptor,
             purges=self.purges.descriptor,
             revocations=self.revoker.descriptor,
@@ -332,6 +360,7 @@ class Supervisor:
     def _catch_up(self, slot: int) -> None:
         """A worker that came up during a reload has not voted: it goes over to what the others serve already."""
         self.uncommitted.add(slot)
+        self.geography.hand_to(lambda message, descriptor: self.tell([slot], message, descriptor))
         self.tell([slot], Prepare(self.sealed.generation, self.metric_origins), self.sealed.descriptor)
 
     def _caught_up(self, slot: int, generation: int, problems: tuple[Problem, ...], hooks: tuple[str, ...]) -> None:

@@ -52,7 +52,7 @@ class WorkerProcess:
 
 
 def _spawn(start: Start) -> subprocess.Popen[bytes]:
-    tables = (start.purges, start.revocations, start.exposures)
+    tables = (start.geo, start.purges, start.revocations, start.exposures)
     shared = (start.sources, start.keys, start.metrics, *tables, start.purge_file, start.disk)
     inherited = (start.control, *shared, *start.listeners)
     command = [sys.executable, "-P", "-m", "fastedge.worker_process", msgspec.json.encode(start).decode()]

@@ -3,7 +3,7 @@
 from msgspec.structs import fields
 
 from fastedge import limits
-from fastedge.config.schema import SECTIONS, EdgeConfig, Experiments, Key, Origin, Revocations, Server, Shape
+from fastedge.config.schema import SECTIONS, EdgeConfig, Experiments, Geo, Key, Origin, Revocations, Server, Shape
 from fastedge.config.sections import FIELDS
 from fastedge.config.values import KINDS, Listener, Network, OriginServer
 
@@ -80,6 +80,9 @@ unkeyed = "error"
 
 [geo]
 database = "country.mmdb"
+asn_database = "asn.mmdb"
+overrides = "offices.csv"
+ip_override = "X-Client-IP-For-Tests"
 
 [log]
 access = "off"
@@ -179,7 +182,12 @@ def test_whole_file_every_key_is_read(sources, tmp_path):
     assert config.tables["moved"].file == f"{tmp_path}/moved.csv"
     assert (config.cache.memory_mb, config.cache.disk_path, config.cache.disk_mb) == (128, f"{tmp_path}/cache", 64)
     assert config.cache.unkeyed == "error"
-    assert config.geo.database == f"{tmp_path}/country.mmdb"
+    assert config.geo == Geo(
+        database=f"{tmp_path}/country.mmdb",
+        asn_database=f"{tmp_path}/asn.mmdb",
+        overrides=f"{tmp_path}/offices.csv",
+        ip_override="x-client-ip-for-tests",
+    )
     assert config.log.access == "off"
     assert (config.admin.listen, config.admin.token_env) == (Listener("127.0.0.1", 8081), "FASTEDGE_ADMIN_TOKEN")
     assert config.sites[0].hosts == ("shop.example", "*.shop.example")

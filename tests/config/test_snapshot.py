@@ -3,6 +3,7 @@
 import pytest
 
 from fastedge.config import ConfigErrors, load
+from fastedge.config.geosource import GeoSource
 from fastedge.config.keysources import KeySource, key_sources
 from fastedge.config.snapshot import Makers, make_snapshot
 from fastedge.errors import ConfigError
@@ -25,8 +26,7 @@ MAKERS = Makers(
     users=maker("users"),
     fetched=lambda source: source,
     table=maker("table"),
-    geo=maker("geo"),
-    shipped_geo=lambda: "shipped",
+    geo=lambda source, sources: source,
     revocations=lambda name, data, entries_max: (*maker("revocations")(name, data), entries_max),
     experiments=maker("experiments"),
 )
@@ -66,7 +66,6 @@ FILES = {
     "e": b"in e",
     "h": b"in h",
     "t/moved.csv": b"rows",
-    "g": b"geo",
 }
 ENVIRONMENT = {"A": "in a\n", "D": "in d", "G": "in g"}
 
@@ -89,7 +88,8 @@ def test_snapshot_holds_what_the_makers_made(sources):
     assert dict(snapshot.credentials) == {"h": ("api_keys", "h", b"in h"), "i": ("users", "i", b"in g")}
     assert dict(snapshot.tables) == {"moved": ("table", "t/moved.csv", b"rows")}
     assert snapshot.origins == frozenset({"x"})
-    assert snapshot.geo == ("geo", "g", b"geo")
+    assert snapshot.geo.files.keys() == {"geo.database"}
+    assert snapshot.geo.database.endswith("/g")
     assert repr(snapshot) == "<Snapshot: 7 keys, 1 tables, 1 origins>"
 
 
@@ -127,8 +127,20 @@ def test_snapshot_is_immutable(sources):
         snapshot.tables = {}
 
 
-def test_snapshot_without_database_takes_the_shipped_one(sources):
-    assert snapshot_of(sources("")).geo == "shipped"
+def test_snapshot_without_geo_files_takes_the_shipped_table(sources):
+    assert snapshot_of(sources("")).geo == GeoSource()
+
+
+def test_geo_source_is_another_one_where_another_table_would_come_of_it():
+    ones = [
+        GeoSource(),
+        GeoSource("a"),
+        GeoSource(asn_database="a"),
+        GeoSource(overrides="a"),
+        GeoSource("a", "b", "c"),
+    ]
+    assert len({one.id for one in ones}) == len(ones)
+    assert ones[-1].files == {"geo.database": "a", "geo.asn_database": "b", "geo.overrides": "c"}
 
 
 @pytest.mark.parametrize(
@@ -142,9 +154,7 @@ def test_secret_file_loses_one_line_end(sources, data, secret):
 def test_snapshot_broken_everywhere_reports_all(sources):
     with pytest.raises(ConfigErrors) as caught:
         snapshot_of(
-            sources(
-                TEXT, FILES | {"b": b"bad", "h": b"bad", "t/moved.csv": b"bad", "g": b"bad"}, ENVIRONMENT | {"A": "bad"}
-            )
+            sources(TEXT, FILES | {"b": b"bad", "h": b"bad", "t/moved.csv": b"bad"}, ENVIRONMENT | {"A": "bad"})
         )
     assert [(problem.key, problem.text) for problem in caught.value.problems] == [
         ("keys.a.secret_env", "a line 1: bad"),
@@ -155,6 +165,4 @@ def test_snapshot_broken_everywhere_reports_all(sources):
         ("credentials.h.api_keys_file", "h line 2: worse"),
         ("tables.moved.file", "t/moved.csv line 1: bad"),
         ("tables.moved.file", "t/moved.csv line 2: worse"),
-        ("geo.database", "g line 1: bad"),
-        ("geo.database", "g line 2: worse"),
     ]

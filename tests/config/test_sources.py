@@ -83,8 +83,8 @@ def test_file_that_is_a_fifo_does_not_hold_the_reader(sources, tmp_path):
 
 def test_file_unreadable_is_refused(sources, tmp_path):
     (tmp_path / "a").symlink_to("a")
-    assert problem_of(sources('[geo]\ndatabase = "a"')).startswith(
-        "geo.database: cannot use the file a: too many levels of symbolic links"
+    assert problem_of(sources('[tables.t]\nfile = "a"')).startswith(
+        "tables.t.file: cannot use the file a: too many levels of symbolic links"
     )
 
 

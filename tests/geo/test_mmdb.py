@@ -140,7 +140,7 @@ def test_aliases_of_ipv4_are_left_out() -> None:
     data = written(NETWORKS, aliases=("2002::/16", "2001::/32"))
     plain = written(NETWORKS)
     assert oracle(data).get("2002:102:304::") == {"country_code": "JP"}, "the writer made the alias"
-    assert read_mmdb(data).v6 == read_mmdb(plain).v6
+    assert list(read_mmdb(data).v6) == list(read_mmdb(plain).v6)
     assert load(data).lookup("2002:102:304::").country == ""
     assert load(data).lookup("1.2.3.4").country == "JP"
 
@@ -197,13 +197,14 @@ def test_date_and_name_come_from_the_metadata() -> None:
     ("metadata", "problem"),
     [
         ({"ip_version": 5}, "ip_version is neither 4 nor 6"),
-        ({"node_count": 10**6}, "damaged"),
-        ({"node_count": "many"}, "damaged"),
-        ({"record_size": 25}, "damaged"),
-        ({"record_size": None}, "damaged"),
-        ({"languages": None, "one\ntwo": 1}, "damaged: TypeError: [^\n]*$"),
-        ({"build_epoch": "today"}, "build_epoch"),
-        ({"build_epoch": 2**64}, "unix seconds"),
+        ({"node_count": 10**6}, "cannot hold a tree of 1000000 nodes"),
+        ({"node_count": "many"}, "its node_count is no number"),
+        ({"record_size": 25}, "records of 25 bits"),
+        ({"record_size": None}, "its record_size is no number"),
+        ({"binary_format_major_version": 3}, "its format is not version 2"),
+        ({"build_epoch": "today"}, "its build_epoch is no number"),
+        ({"build_epoch": None}, "its build_epoch is no number"),
+        ({"database_type": 7}, "its database_type is no text"),
         ({"database_type": ""}, "0 bytes"),
     ],
 )
@@ -243,12 +244,14 @@ def test_damaged_bytes_give_a_table_or_a_config_error_and_nothing_else(data: st.
         table = load(cut)
     except ConfigError:
         return
-    assert table.lookup("1.2.3.4") in COUNTRIES.values()
+    facts = table.lookup("1.2.3.4")
+    assert COUNTRIES[facts.country].continent == facts.continent
+    assert str(facts)  # every text of it can be read
 
 
 def test_truncated_database_is_refused() -> None:
     data = written(NETWORKS)
-    with pytest.raises(ConfigError, match="damaged"):
+    with pytest.raises(ConfigError, match=r"damaged|truncated"):
         load(data[len(data) // 3 :])
 
 

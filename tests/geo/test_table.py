@@ -35,7 +35,7 @@ def test_every_country_there_is_fits_one_table() -> None:
     "v4", [[(5, "DE"), (4, "FR")], [(5, "DE"), (5, "FR")], [(-1, "DE")], [(1 << 32, "DE")], [(0, "DE"), (0, "FR")]]
 )
 def test_ranges_out_of_order_or_space_are_refused(v4: list[tuple[int, str]]) -> None:
-    with pytest.raises(ConfigError, match="expected ascending"):
+    with pytest.raises(ConfigError, match=r"expected one behind|expected an address below 2\^32"):
         compiled(v4)
 
 
@@ -69,5 +69,5 @@ def test_bytes_of_neither_kind_are_refused() -> None:
 
 def test_file_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fastedge.geo.table.geo_bytes_max", 0)
-    with pytest.raises(ConfigError, match="expected at most 0"):
+    with pytest.raises(ConfigError, match="1 bytes, expected at most 0"):
         load(b"x")

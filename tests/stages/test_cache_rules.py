@@ -228,6 +228,6 @@ def test_nonsense_is_refused(options):
 
 
 def test_place_in_the_key_needs_a_table():
-    with pytest.raises(ConfigError, match="country table"):
+    with pytest.raises(ConfigError, match="geo table"):
         CacheRules(key=["country"]).bind(SimpleNamespace(geo=None))
     assert CacheRules(key=["cookie:a"]).bind(SimpleNamespace(geo=None)) is not None

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import FrozenInstanceError, dataclass
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
@@ -9,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastedge import CONTINUE, ConfigError, Context, Pipeline, Plan, Request, Response
-from fastedge.geo import COUNTRIES, GeoTable, compile_table, load
-from fastedge.stages.geo import GeoGate, GeoRoute
+from fastedge.engine import Engine, Site
+from fastedge.geo import COUNTRIES, GeoTable, Place, compile_table, load
+from fastedge.stages import CacheRules, When
+from fastedge.stages.geo import GeoGate, GeoHeaders, GeoRoute
 
 CODES = sorted(COUNTRIES)
 REGIONS = st.sampled_from(
@@ -128,7 +131,7 @@ def test_country_beyond_our_list_counts_as_unknown() -> None:
         ({"routes": {"EU": "eu"}}, "GeoRoute routes: 'EU' is a union and a continent"),
         ({"routes": {"XX": "eu"}}, "GeoRoute routes: 'XX' is no country"),
         ({"routes": {"DE": "eu", "country:DE": "us"}}, "'DE' and 'country:DE' are the same region"),
-        ({"routes": {"DE": 7}}, r"routes\['DE'\]: expected the name of an origin, not 7"),
+        ({"routes": {"DE": 7}}, r"routes\['DE'\]: expected the name of an origin, or several different ones, not 7"),
         ({"routes": {"DE": ""}}, "expected the name of an origin"),
         ({"routes": {"DE": "eu"}, "default": ""}, "GeoRoute default: expected the name"),
         ({"routes": {"DE": "eu"}, "default": 5}, "GeoRoute default: expected the name"),
@@ -242,7 +245,7 @@ def test_gate_options_that_cannot_be_are_named(options: dict[str, Any], problem:
 
 @pytest.mark.parametrize("stage", [GeoRoute({"DE": "eu"}), GeoGate(deny=["US"])])
 def test_stage_without_a_table_is_refused_at_binding(stage: GeoRoute | GeoGate) -> None:
-    with pytest.raises(ConfigError, match="needs a country table"):
+    with pytest.raises(ConfigError, match="needs a geo table"):
         Pipeline(stage).bind(Snapshot(None))
 
 
@@ -263,3 +266,159 @@ def test_options_cannot_be_changed_from_outside() -> None:
         gate.status = 451  # type: ignore[misc]
     with pytest.raises(TypeError):
         route.routes["DE"] = "us"  # type: ignore[index]
+
+
+# --- more than countries ----------------------------------------------------------------------------------------------
+
+PLACES = {
+    "1.0.0.1": Place("US", region="US-CA", city="Los Angeles", time_zone="America/Los_Angeles", asn=64500),
+    "2.0.0.1": Place("US", region="US-NY", asn=64501, organization="Example Netz"),
+    "3.0.0.1": Place("DE", city="München"),
+    "4.0.0.1": Place(asn=64500),
+}
+DETAILED = load(
+    compile_table([(int(IPv4Address(ip)), place) for ip, place in PLACES.items()], [], built=1, source="detailed")
+)
+
+
+def at(address: str) -> Context:
+    return Context(client=address, geo=DETAILED, plan=Plan(origin="main"))
+
+
+def test_route_prefers_the_network_then_the_region_then_the_country() -> None:
+    native = GeoRoute({"US": "us", "region:US-CA": "eu", "asn:64501": "af"}, default="eu-de").bind(Snapshot(DETAILED))
+    chosen = {}
+    for address in PLACES:
+        ctx = at(address)
+        native.decide(Request(), ctx)
+        chosen[address] = ctx.plan.origin
+    assert chosen == {"1.0.0.1": "eu", "2.0.0.1": "af", "3.0.0.1": "eu-de", "4.0.0.1": "eu-de"}
+
+
+def test_route_puts_the_others_of_its_line_onto_the_plan() -> None:
+    native = GeoRoute({"US": ["us", "eu", "af"], "DE": "eu-de"}, default=["af", "us"]).bind(Snapshot(DETAILED))
+    lines = {}
+    for address in PLACES:
+        ctx = at(address)
+        native.decide(Request(), ctx)
+        lines[address] = (ctx.plan.origin, *ctx.plan.fallbacks)
+    assert lines == {
+        "1.0.0.1": ("us", "eu", "af"),
+        "2.0.0.1": ("us", "eu", "af"),
+        "3.0.0.1": ("eu-de",),
+        "4.0.0.1": ("af", "us"),
+    }
+
+
+@pytest.mark.parametrize("line", [[], ["eu", "eu"], ["eu", 5], [""]])
+def test_line_of_origins_that_cannot_be_is_named(line: Any) -> None:
+    with pytest.raises(ConfigError, match=r"GeoRoute routes\['DE'\]: expected the name of an origin, or several"):
+        GeoRoute({"DE": line})
+
+
+def test_fallback_that_is_no_origin_is_refused_at_binding() -> None:
+    with pytest.raises(ConfigError, match="no origin is named 'nowhere'"):
+        GeoRoute({"DE": ["eu", "nowhere"]}).bind(SNAPSHOT)
+
+
+@pytest.mark.parametrize(
+    ("gate", "refused"),
+    [
+        (GeoGate(deny=["asn:64500"]), {"1.0.0.1", "4.0.0.1"}),
+        (GeoGate(deny=["region:US-CA", "DE"]), {"1.0.0.1", "3.0.0.1"}),
+        (GeoGate(allow=["region:US-NY"]), {"1.0.0.1", "3.0.0.1", "4.0.0.1"}),
+        (GeoGate(allow=["DE", "asn:64500"]), {"2.0.0.1"}),
+        (GeoGate(allow=["asn:64500"], unknown="deny"), {"2.0.0.1", "3.0.0.1"}),
+    ],
+)
+def test_gate_goes_by_networks_and_regions_too(gate: GeoGate, refused: set[str]) -> None:
+    native = gate.bind(Snapshot(DETAILED))
+    assert {ip for ip in PLACES if native.decide(Request(), at(ip)) is not CONTINUE} == refused
+
+
+@pytest.mark.parametrize(
+    ("stage", "missing"),
+    [
+        (GeoRoute({"region:US-CA": "eu"}), "GeoRoute: needs region"),
+        (GeoGate(deny=["asn:1", "region:US-CA"]), "GeoGate: needs asn, region"),
+        (GeoHeaders({"city": "x-city", "country": "x-country"}), "GeoHeaders: needs city"),
+        (CacheRules(key=["time_zone"]), "CacheRules: needs time_zone"),
+    ],
+)
+def test_rule_about_what_the_table_never_knows_is_refused_at_binding(stage: Any, missing: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{missing}, and the geo table \(test\) has none"):
+        stage.bind(SNAPSHOT)
+
+
+# --- GeoHeaders -------------------------------------------------------------------------------------------------------
+
+ALL = {fact: f"X-{fact.replace('_', '-')}" for fact in (*Place._fields, "continent", "is_eu")}
+
+
+def edits_of(stage: GeoHeaders, address: str) -> list[tuple[str, str | None, bool]]:
+    ctx = at(address)
+    assert stage.bind(Snapshot(DETAILED)).decide(Request(), ctx) is CONTINUE
+    return ctx.plan.header_edits
+
+
+def test_origin_is_told_what_is_known_and_nothing_else() -> None:
+    assert edits_of(GeoHeaders(ALL), "1.0.0.1") == [
+        ("x-country", "US", True),
+        ("x-region", "US-CA", True),
+        ("x-city", "Los Angeles", True),
+        ("x-time-zone", "America/Los_Angeles", True),
+        ("x-asn", "64500", True),
+        ("x-continent", "NA", True),
+        ("x-is-eu", "0", True),
+    ]
+    assert edits_of(GeoHeaders(ALL), "0.0.0.1") == [("x-is-eu", "0", True)]
+
+
+def test_names_beyond_ascii_are_told_in_utf_8() -> None:
+    assert edits_of(GeoHeaders({"city": "x-city"}), "3.0.0.1") == [
+        ("x-city", "München".encode().decode("latin-1"), True)
+    ]
+
+
+def test_fact_that_is_unkeyed_is_not_in_the_key() -> None:
+    stage = GeoHeaders({"country": "x-country", "asn": "x-asn"}, unkeyed=["asn"])
+    assert edits_of(stage, "1.0.0.1") == [("x-country", "US", True), ("x-asn", "64500", False)]
+
+
+def test_what_clients_say_under_these_names_never_passes() -> None:
+    class Nobody:
+        def on_request(self, request: Request, ctx: Context) -> Any:
+            return CONTINUE
+
+    pipeline = Pipeline(When("/other", GeoHeaders({"city": "X-City"})), Nobody()).bind(Snapshot(DETAILED))
+    engine = Engine({"*": Site("", pipeline, "eu")}, ["eu"], geo=DETAILED)
+    request = Request(headers={"x-city": "Rome", "X_City": "Rome", "x-other": "stays"})
+    exchange = engine.begin(request, 0.0, at("0.0.0.1").client_packed)
+    assert exchange is not None
+    exchange.step_start()
+    assert {name for name, value, _ in exchange.ctx.plan.header_edits if value is None} == {"x-city", "x_city"}
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"fields": {}}, "expected a mapping"),
+        ({"fields": {"planet": "x-planet"}}, "'planet' is none of country, continent"),
+        ({"fields": {"city": "x city"}}, r"fields\['city'\]"),
+        ({"fields": {"city": "host"}}, r"fields\['city'\]: host is written by the edge itself"),
+        ({"fields": {"city": 5}}, r"fields\['city'\]"),
+        ({"fields": {"city": "x-a", "asn": "X-A"}}, "two facts in one field"),
+        ({"fields": {"city": "x-a"}, "unkeyed": "city"}, "unkeyed: expected some"),
+        ({"fields": {"city": "x-a"}, "unkeyed": ["asn"]}, "unkeyed: expected some"),
+    ],
+)
+def test_header_options_that_cannot_be_are_named(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        GeoHeaders(**options)
+
+
+def test_place_in_the_key_is_what_the_table_knows() -> None:
+    native = CacheRules(key=["region", "city", "asn", "country"]).bind(Snapshot(DETAILED))
+    ctx = at("1.0.0.1")
+    native.decide(Request(), ctx)
+    assert ctx.plan.key_additions == [("region", "US-CA"), ("city", "Los Angeles"), ("asn", "64500"), ("country", "US")]

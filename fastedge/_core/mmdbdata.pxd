@@ -1,0 +1,1 @@
+# Python face only: a database is read once, when it is loaded.
