@@ -6,10 +6,8 @@ request is `_core.jwtgate`.
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from functools import partial
 from typing import Any, Protocol
 
-from fastedge._core.credential import CredentialSource
 from fastedge._core.gate import Admission
 from fastedge._core.jwtgate import JwtGate
 from fastedge._core.keyslot import KeySlot
@@ -78,7 +76,7 @@ class JwtAuth:
         self._keys = options.text("keys", keys)
         self._issuers = self._accepted("issuer", issuer, required=require_issuer)
         self._audiences = self._accepted("audience", audience, required=require_audience)
-        self._sources = self._places(token_from)
+        self._sources = options.places("token_from", token_from, scheme="bearer")
         self._algorithms = self._known_algorithms(algorithms)
         self._leeway_s = float(options.number("leeway_s", leeway_s, 0, token_leeway_s_max))
         self._required = tuple(options.texts("required", required))
@@ -159,13 +157,6 @@ class JwtAuth:
         if not accepted:
             raise self._options.error(option, "an empty list accepts nobody")
         return accepted
-
-    def _places(self, token_from: object) -> tuple[CredentialSource, ...]:
-        options = self._options
-        texts = options.text_list("token_from", [token_from] if isinstance(token_from, str) else token_from)
-        if not texts or len(set(texts)) < len(texts):
-            raise options.error("token_from", "at least one place, each once")
-        return tuple(options.made("token_from", partial(CredentialSource, text)) for text in texts)
 
     def _known_algorithms(self, names: Collection[str] | None) -> frozenset[str] | None:
         if names is None:
