@@ -2,11 +2,13 @@ from fastedge._core.gate cimport Gate
 from fastedge._core.message cimport Context, Request
 
 
-cdef class AnyGate(Gate):
+cdef class CombinedGate(Gate):
     cdef list gates
 
 
-cdef class AllGate(Gate):
-    cdef list gates
+cdef class AnyGate(CombinedGate):
+    pass
 
-    cdef object examine_from(self, Py_ssize_t first, list admissions, Request request, Context ctx)
+
+cdef class AllGate(CombinedGate):
+    cdef object go_on(self, Py_ssize_t at, object found, list admissions, Request request, Context ctx)

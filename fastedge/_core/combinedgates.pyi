@@ -3,10 +3,11 @@ from typing import final
 
 from fastedge._core.gate import Gate
 
-@final
-class AnyGate(Gate):
+class CombinedGate(Gate):
     def __init__(self, stage: str, gates: Iterable[Gate]) -> None: ...
 
 @final
-class AllGate(Gate):
-    def __init__(self, stage: str, gates: Iterable[Gate]) -> None: ...
+class AnyGate(CombinedGate): ...
+
+@final
+class AllGate(CombinedGate): ...

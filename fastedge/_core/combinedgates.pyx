@@ -13,15 +13,30 @@ from fastedge._core.message cimport Context, Request
 from fastedge._core.pipeline cimport Wait
 
 
-@cython.final
-cdef class AnyGate(Gate):
-    """The first gate, in order, whose credential the request shows decides; the others are not asked."""
-
+cdef class CombinedGate(Gate):
     def __init__(self, str stage not None, gates):
         self.stage = stage
         self.gates = list(gates)
         self.missing = _missing(stage, self.gates)
-        _take_reserved(self, self.gates)
+        self.reserved_fields = tuple([name for gate in self.gates for name in (<Gate> gate).reserved_fields])
+        self.hidden_parameters = tuple([name for gate in self.gates for name in (<Gate> gate).hidden_parameters])
+        self.hidden_fields = tuple([name for gate in self.gates for name in (<Gate> gate).hidden_fields])
+
+    cdef bint decides(self, Request request) except -1:
+        for gate in self.gates:
+            if (<Gate> gate).decides(request):
+                return True
+        return False
+
+    def trace(self, Request request not None, Context ctx not None):
+        return [
+            (f"{gate.stage}: {check}", outcome) for gate in self.gates for check, outcome in gate.trace(request, ctx)
+        ]
+
+
+@cython.final
+cdef class AnyGate(CombinedGate):
+    """The first gate, in order, whose credential the request shows decides; the others are not asked."""
 
     cdef object examine(self, Request request, Context ctx):
         for gate in self.gates:
@@ -30,28 +45,16 @@ cdef class AnyGate(Gate):
                 return found
         return None
 
-    cdef bint decides(self, Request request) except -1:
-        return _decides(self.gates, request)
-
     cdef int conceal(self, Request request, Context ctx, bint checked) except -1:
         for gate in self.gates:
             (<Gate> gate).conceal(request, ctx, checked)
             checked = checked and not (<Gate> gate).decides(request)
         return 0
 
-    def trace(self, Request request not None, Context ctx not None):
-        return _trace(self.gates, request, ctx)
-
 
 @cython.final
-cdef class AllGate(Gate):
+cdef class AllGate(CombinedGate):
     """Each gate has to let the request in; who shows no credential at all has shown none."""
-
-    def __init__(self, str stage not None, gates):
-        self.stage = stage
-        self.gates = list(gates)
-        self.missing = _missing(stage, self.gates)
-        _take_reserved(self, self.gates)
 
     cdef object examine(self, Request request, Context ctx):
         """Who lacks one credential is told so before any is looked at: the answer must not say that another one is right."""
@@ -64,29 +67,27 @@ cdef class AllGate(Gate):
                 lacking = gate
         if not is_shown:
             return None
-        return self.examine_from(0, [], request, ctx) if lacking is None else lacking.missing
-
-    cdef bint decides(self, Request request) except -1:
-        return _decides(self.gates, request)
+        if lacking is not None:
+            return lacking.missing
+        gate = self.gates[0]
+        return self.go_on(0, gate.examine(request, ctx), [], request, ctx)
 
     cdef int conceal(self, Request request, Context ctx, bint checked) except -1:
         for gate in self.gates:
             (<Gate> gate).conceal(request, ctx, checked)
         return 0
 
-    def trace(self, Request request not None, Context ctx not None):
-        return _trace(self.gates, request, ctx)
-
-    cdef object examine_from(self, Py_ssize_t first, list admissions, Request request, Context ctx):
-        cdef Py_ssize_t i
-        for i in range(first, len(self.gates)):
-            found = (<Gate> self.gates[i]).examine(request, ctx)
-            if type(found) is Wait:
-                return Wait((<Wait> found).step, _Further(self, found, i, admissions, request, ctx))
-            if type(found) is not Admission:
-                return (<Gate> self.gates[i]).missing if found is None else found
+    cdef object go_on(self, Py_ssize_t at, object found, list admissions, Request request, Context ctx):
+        """`found` is what the gate at this place has found; those before it have let the request in."""
+        while type(found) is Admission:
             admissions.append(found)
-        return _together(admissions)
+            at += 1
+            if at == len(self.gates):
+                return _together(admissions)
+            found = (<Gate> self.gates[at]).examine(request, ctx)
+        if type(found) is Wait:
+            return Wait((<Wait> found).step, _Further(self, found, at, admissions, request, ctx))
+        return (<Gate> self.gates[at]).missing if found is None else found
 
 
 @cython.final
@@ -104,13 +105,7 @@ cdef class _Further:
         self.request, self.ctx = request, ctx
 
     def __call__(self, answer):
-        found = self.wait.then(answer)
-        if type(found) is Wait:
-            return Wait((<Wait> found).step, _Further(self.gate, found, self.at, self.admissions, self.request, self.ctx))
-        if type(found) is not Admission:
-            return (<Gate> self.gate.gates[self.at]).missing if found is None else found
-        self.admissions.append(found)
-        return self.gate.examine_from(self.at + 1, self.admissions, self.request, self.ctx)
+        return self.gate.go_on(self.at, self.wait.then(answer), self.admissions, self.request, self.ctx)
 
 
 cdef Admission _together(list admissions):
@@ -127,24 +122,6 @@ cdef Admission _together(list admissions):
         all_.private = all_.private or one.private
     all_.claims = MappingProxyType(claims)
     return all_
-
-
-cdef bint _decides(list gates, Request request) except -1:
-    for gate in gates:
-        if (<Gate> gate).decides(request):
-            return True
-    return False
-
-
-def _trace(list gates, Request request, Context ctx):
-    return [(f"{gate.stage}: {check}", outcome) for gate in gates for check, outcome in gate.trace(request, ctx)]
-
-
-cdef int _take_reserved(Gate gate, list gates) except -1:
-    gate.reserved_fields = tuple([name for one in gates for name in (<Gate> one).reserved_fields])
-    gate.hidden_parameters = tuple([name for one in gates for name in (<Gate> one).hidden_parameters])
-    gate.hidden_fields = tuple([name for one in gates for name in (<Gate> one).hidden_fields])
-    return 0
 
 
 cdef Refusal _missing(str stage, list gates):
