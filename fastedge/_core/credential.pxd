@@ -40,5 +40,7 @@ cdef bint is_shown_elsewhere(list sources, Request request) except -1
 # The names of parameters, and of fields.
 cdef tuple hidden(list sources)
 cdef int conceal_all(list sources, Request request, Plan plan) except -1
+# Takes the next parameter off a query, as it is spelled; without a "=" its value is empty. False where there is none.
+cdef bint next_parameter(const char** at, const char* end, Span* name, Span* value) noexcept
 # Whether the name of a parameter, as it is spelled there, is this one.
-cdef bint is_name(const char* at, Py_ssize_t size, bytes name) except -1
+cdef bint is_name(const Span* spelled, bytes name) except -1

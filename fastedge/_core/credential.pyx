@@ -181,30 +181,37 @@ cdef Shown _in_cookies(Request request, bytes name, Span* found) except *:
 cdef Shown _in_query(bytes target, Py_ssize_t path_length, bytes name, Span* found) except *:
     """Values as they were spelled: what is base64url and dots has no other spelling that counts."""
     cdef Shown shown = NONE_SHOWN
-    cdef Span other
+    cdef Span spelled, other
     cdef const char* at = PyBytes_AS_STRING(target) + path_length + 1
     cdef const char* end = PyBytes_AS_STRING(target) + PyBytes_GET_SIZE(target)
-    cdef const char* stop
-    cdef const char* equals
-    while at < end:
-        stop = <const char*> memchr(at, c"&", end - at)
-        stop = end if stop is NULL else stop
-        equals = <const char*> memchr(at, c"=", stop - at)
-        equals = stop if equals is NULL else equals
-        if is_name(at, equals - at, name):
-            other.at = equals + 1 if equals < stop else stop
-            other.size = stop - other.at
+    while next_parameter(&at, end, &spelled, &other):
+        if is_name(&spelled, name):
             if shown and not _is_same(found, &other):
                 return SEVERAL_SHOWN
             found[0], shown = other, ONE_SHOWN
-        at = stop + 1
     return shown
 
 
-cdef bint is_name(const char* at, Py_ssize_t size, bytes name) except -1:
-    if memchr(at, c"%", size) or memchr(at, c"+", size):
-        return unquote_to_bytes((<bytes> at[:size]).replace(b"+", b" ")) == name
-    return size == PyBytes_GET_SIZE(name) and memcmp(at, PyBytes_AS_STRING(name), size) == 0
+cdef bint next_parameter(const char** at, const char* end, Span* name, Span* value) noexcept:
+    cdef const char* stop
+    cdef const char* equals
+    if at[0] >= end:
+        return False
+    stop = <const char*> memchr(at[0], c"&", end - at[0])
+    stop = end if stop is NULL else stop
+    equals = <const char*> memchr(at[0], c"=", stop - at[0])
+    equals = stop if equals is NULL else equals
+    name.at, name.size = at[0], equals - at[0]
+    value.at = equals + 1 if equals < stop else stop
+    value.size = stop - value.at
+    at[0] = stop + 1
+    return True
+
+
+cdef bint is_name(const Span* spelled, bytes name) except -1:
+    if memchr(spelled.at, c"%", spelled.size) or memchr(spelled.at, c"+", spelled.size):
+        return unquote_to_bytes((<bytes> spelled.at[:spelled.size]).replace(b"+", b" ")) == name
+    return spelled.size == PyBytes_GET_SIZE(name) and memcmp(spelled.at, PyBytes_AS_STRING(name), spelled.size) == 0
 
 
 cdef int _drop_cookie(Request request, Plan plan, bytes name) except -1:

@@ -6,11 +6,11 @@ signature is called with the text and what the client sent.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.string cimport memchr, memset
+from libc.string cimport memset
 
 from fastedge._core.address cimport format_address
 from fastedge._core.base64url cimport decode_span
-from fastedge._core.credential cimport is_name
+from fastedge._core.credential cimport is_name, next_parameter
 from fastedge._core.gate cimport Refusal
 
 PARAMETERS = ("edge-key", "edge-expires", "edge-signature")
@@ -135,22 +135,15 @@ cdef bint _collect(Request request, Shown* shown) except -1:
     """Whether any of our parameters is there; how often, and what the last one of each says."""
     cdef const char* at = PyBytes_AS_STRING(request.target_wire) + request.path_length + 1
     cdef const char* end = PyBytes_AS_STRING(request.target_wire) + PyBytes_GET_SIZE(request.target_wire)
-    cdef const char* stop
-    cdef const char* equals
+    cdef Span spelled, value
     cdef bint found = False
     cdef int i
     memset(shown, 0, sizeof(Shown))
-    while at < end:
-        stop = <const char*> memchr(at, c"&", end - at)
-        stop = end if stop is NULL else stop
-        equals = <const char*> memchr(at, c"=", stop - at)
-        equals = stop if equals is NULL else equals
+    while next_parameter(&at, end, &spelled, &value):
         for i in range(3):
-            if is_name(at, equals - at, <bytes> _NAMES[i]):
+            if is_name(&spelled, <bytes> _NAMES[i]):
                 found = True
                 shown.counts[i] += 1
-                shown.parts[i].at = equals + 1 if equals < stop else stop
-                shown.parts[i].size = stop - shown.parts[i].at
+                shown.parts[i] = value
                 break
-        at = stop + 1
     return found
