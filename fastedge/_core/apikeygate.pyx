@@ -9,7 +9,7 @@ from libc.math cimport INFINITY
 from fastedge._core.credential cimport (
     NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, Span, conceal_all, credential, hidden,
 )
-from fastedge._core.gate cimport Admission, Refusal
+from fastedge._core.gate cimport Admission, Refusal, refusals_of
 from fastedge._core.message cimport Context, Request
 from fastedge.limits import api_key_bytes_max
 
@@ -31,9 +31,7 @@ cdef class ApiKeyGate(Gate):
         self.forward_key = forward_key
         challenge = f'ApiKey realm="{realm}"'
         self.missing = Refusal(stage, "missing", 401, [challenge])
-        self.refusals = {
-            reason: Refusal(stage, reason, 400 if reason == "several" else 401, [challenge]) for reason in REASONS
-        }
+        self.refusals = refusals_of(stage, REASONS, challenge)
         self.reserved_fields = tuple(claim_fields)
         self.hidden_parameters, self.hidden_fields = hidden(sources)
 

@@ -10,7 +10,7 @@ from functools import partial
 from hashlib import blake2b
 
 from fastedge._core.credential cimport NONE_SHOWN, ONE_SHOWN, SEVERAL_SHOWN, Span
-from fastedge._core.gate cimport Admission
+from fastedge._core.gate cimport Admission, refusals_of
 from fastedge._core.message cimport Context, Request
 from fastedge._core.pipeline cimport Wait
 from fastedge.limits import (
@@ -45,9 +45,7 @@ cdef class BasicGate(Gate):
         self.checks = {}
         challenge = f'Basic realm="{realm}", charset="UTF-8"'
         self.missing = Refusal(stage, "missing", 401, [challenge])
-        self.refusals = {
-            reason: Refusal(stage, reason, 400 if reason == "several" else 401, [challenge]) for reason in REASONS
-        }
+        self.refusals = refusals_of(stage, REASONS, challenge)
         self.busy = Refusal(stage, "busy", 503, fields=[("retry-after", "1")])
         self.reserved_fields = tuple(claim_fields)
 

@@ -46,4 +46,6 @@ cdef class Gate(NativeStage):
     cdef int admit(self, Admission admission, Request request, Context ctx) except -1
 
 
+# reason → Refusal, all with one challenge; "several" credentials are a bad request.
+cdef dict refusals_of(str stage, tuple reasons, str challenge)
 cdef Admission make_admission(object claims, list names, list values, list keyed, bint private, Revocable revocable)

@@ -52,6 +52,10 @@ _BODIES = {
 }
 
 
+cdef dict refusals_of(str stage, tuple reasons, str challenge):
+    return {reason: Refusal(stage, reason, 400 if reason == "several" else 401, [challenge]) for reason in reasons}
+
+
 cdef class Gate(NativeStage):
     def __cinit__(self, *args, **kwargs):
         self.hooks = ON_REQUEST
