@@ -54,18 +54,23 @@ def _check_tls(key: str, origin: Origin, problems: Problems) -> None:
 
 def _check_key(path: str, key: Key, problems: Problems) -> None:
     names = [field.name for field in FIELDS[Key] if field.default is None and field.name != "tls_ca_file"]
-    given = [name for name in names if getattr(key, name) is not None]
-    if len(given) == 1:
-        _check_fetching(path, given[0], key, problems)
-    elif not any(problem.key.startswith(f"{path}.") for problem in problems.found):
-        problems.add(path, f"found {' and '.join(given) or 'no source'}, expected exactly one of {', '.join(names)}")
+    source = _one_source(path, key, names, problems)
+    if source is not None:
+        _check_fetching(path, source, key, problems)
 
 
 def _check_credentials(path: str, credentials: Credentials, problems: Problems) -> None:
-    names = [field.name for field in FIELDS[Credentials]]
-    given = [name for name in names if getattr(credentials, name) is not None]
-    if len(given) != 1 and not any(problem.key.startswith(f"{path}.") for problem in problems.found):
+    _one_source(path, credentials, [field.name for field in FIELDS[Credentials]], problems)
+
+
+def _one_source(path: str, section: Key | Credentials, names: list[str], problems: Problems) -> str | None:
+    """Which of these keys says where it comes from; None where that is not one of them."""
+    given = [name for name in names if getattr(section, name) is not None]
+    if len(given) == 1:
+        return given[0]
+    if not any(problem.key.startswith(f"{path}.") for problem in problems.found):
         problems.add(path, f"found {' and '.join(given) or 'no source'}, expected exactly one of {', '.join(names)}")
+    return None
 
 
 def _check_fetching(path: str, source: str, key: Key, problems: Problems) -> None:
