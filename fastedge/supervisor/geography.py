@@ -6,7 +6,6 @@ A file that is missing, half-written or broken changes nothing: the table that t
 import asyncio
 import contextlib
 import os
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
@@ -22,6 +21,7 @@ from fastedge.geo_process import Order, Report
 from fastedge.geofiles import Signature, signature
 from fastedge.handover import new_memory, seal, write_all
 from fastedge.limits import geo_compile_timeout_ms, geo_look_ms
+from fastedge.supervisor.workers import python_process
 
 
 class Compiled(Struct, frozen=True):
@@ -230,12 +230,12 @@ async def compile_apart(source: GeoSource, file: str, base: str) -> Compiled:
 
 
 async def _run(order: Order) -> Report:
-    command = [sys.executable, "-P", "-m", "fastedge.geo_process", msgspec.json.encode(order).decode()]
+    command, environment = python_process("fastedge.geo_process", order)
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env=environment,
         pass_fds=[order.descriptor],
         start_new_session=True,  # a Ctrl-C is the supervisor's to hear
     )

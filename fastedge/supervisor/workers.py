@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -55,9 +56,7 @@ def _spawn(start: Start) -> subprocess.Popen[bytes]:
     tables = (start.geo, start.purges, start.revocations, start.exposures)
     shared = (start.sources, start.keys, start.metrics, *tables, start.purge_file, start.disk)
     inherited = (start.control, *shared, *start.listeners)
-    command = [sys.executable, "-P", "-m", "fastedge.worker_process", msgspec.json.encode(start).decode()]
-    # The same modules as here, however this process came to find them; -P keeps the working directory's out.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command, environment = python_process("fastedge.worker_process", start)
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -65,6 +64,13 @@ def _spawn(start: Start) -> subprocess.Popen[bytes]:
         pass_fds=[fd for fd in inherited if fd is not None],
         process_group=0,  # a Ctrl-C is the supervisor's to hear
     )
+
+
+def python_process(module: str, argument: Any) -> tuple[list[str], dict[str, str]]:
+    """Command and environment of a module of ours as a process of its own; its one argument goes as JSON."""
+    command = [sys.executable, "-P", "-m", module, msgspec.json.encode(argument).decode()]
+    # The same modules as here, however this process came to find them; -P keeps the working directory's out.
+    return command, {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 def exit_text(status: int) -> str:
