@@ -2,8 +2,7 @@ from fastedge._core.message cimport Context, Request
 
 
 cdef class Reserved:
-    cdef list names                 # FieldName
-    cdef set texts                  # their text,
+    cdef set texts                  # names of fields,
     cdef set folded                 # and with "-" for "_"
     cdef bint spelled_low           # one of them has a "_" itself
     cdef unsigned long long lengths # bit n: one of them has n characters

@@ -5,13 +5,11 @@ is worth nothing if a client can say it on another path.
 """
 
 cimport cython
-
 from cpython.bytes cimport PyBytes_GET_SIZE
 
 from fastedge._core.fields cimport FieldName, Fields, intern_text
 from fastedge._core.message cimport OriginField
 from fastedge._core.queryrules cimport QueryRules
-
 
 cdef FieldName _REFERER = intern_text("referer")
 
@@ -21,8 +19,7 @@ cdef class Reserved:
     """`fields` are names, `parameters` those of a query."""
 
     def __init__(self, fields, parameters):
-        self.names = [intern_text(name) for name in dict.fromkeys(fields)]
-        self.texts = {(<FieldName> name).text for name in self.names}
+        self.texts = {intern_text(name).text for name in fields}
         self.folded = {text.replace("_", "-") for text in self.texts}
         self.spelled_low = self.folded != self.texts
         for text in self.texts:
