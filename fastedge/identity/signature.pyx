@@ -3,7 +3,6 @@
 The cryptography is hashlib's and cryptography's; here is what goes in and out. Never tells why a signature does not hold.
 """
 
-import hashlib
 from hmac import compare_digest
 
 cimport cython
@@ -12,6 +11,8 @@ from libc.string cimport memcpy
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+
+from fastedge.identity.mac import keyed_hashes
 
 
 cdef class Check:
@@ -29,11 +30,7 @@ cdef class HmacCheck(Check):
     cdef object outer
 
     def __init__(self, bytes secret not None, str hash_name not None):
-        self.inner, self.outer = hashlib.new(hash_name), hashlib.new(hash_name)
-        size = self.inner.block_size
-        block = (secret if len(secret) <= size else hashlib.new(hash_name, secret).digest()).ljust(size, b"\0")
-        self.inner.update(bytes(byte ^ 0x36 for byte in block))
-        self.outer.update(bytes(byte ^ 0x5C for byte in block))
+        self.inner, self.outer = keyed_hashes(secret, hash_name)
 
     cdef bint holds(self, bytes signing_input, bytes signature) except -1:
         inner, outer = self.inner.copy(), self.outer.copy()
