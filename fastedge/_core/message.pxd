@@ -77,6 +77,7 @@ cdef class Context:
     cdef list unkeyed       # of (stage, its number, inputs, reads.count), one an edit outside the key; or None
     cdef int device         # a Device, once somebody has asked (_core/device)
     cdef list exposures     # of (experiment, variant, hash of the visitor), the first of their window; or None
+    cdef object personal    # the PersonalStage that the answer's page is for; or None
     cdef unsigned long long conditions_known
     cdef unsigned long long conditions_true
 

@@ -12,6 +12,7 @@ cdef class NativeStage:
     cdef int hooks
     cdef object request_hook(self, Request request, Context ctx)
     cdef int response_hook(self, Request request, Response response, Context ctx) except -1
+    cdef int bound_in(self, BoundPipeline pipeline, int serial) except -1   # `serial`: of its first hook, for the marker
 
 
 cdef class Wait:

@@ -60,6 +60,9 @@ cdef class NativeStage:
     cdef int response_hook(self, Request request, Response response, Context ctx) except -1:
         return 0
 
+    cdef int bound_in(self, BoundPipeline pipeline, int serial) except -1:
+        return 0
+
     def decide(self, Request request, Context ctx):
         """The request hook, for tests and tools."""
         return self.request_hook(request, ctx)
@@ -195,6 +198,7 @@ cdef class BoundPipeline:
 
     cdef _bind_stage(self, stage, int condition, snapshot, int serial):
         cdef Hook hook
+        cdef int first = <int> len(self.hook_names)
         bound = _bound(stage, snapshot) if hasattr(stage, "bind") else stage
         fail_open = getattr(stage, "on_error", "fail_closed") == "fail_open"
         for name, hooks in (
@@ -220,6 +224,8 @@ cdef class BoundPipeline:
                 hook.watched = 0 if hook.may_wait or name == "on_response" else serial
             hooks.append(hook)
             self.hook_names.append(f"{hook.stage}.{name}")
+        if isinstance(bound, NativeStage):
+            (<NativeStage> bound).bound_in(self, first)
         return bound
 
     cdef int _condition_index(self, condition) except -2:

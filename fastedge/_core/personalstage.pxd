@@ -1,0 +1,23 @@
+from fastedge._core.message cimport Context, Request
+from fastedge._core.pipeline cimport BoundPipeline, NativeStage
+from fastedge._core.slotvalues cimport ValueSource
+
+
+cdef class PersonalStage(NativeStage):
+    """`Personalize`, bound. Its request hook leaves itself in `ctx.personal`; the engine does the rest when it replies."""
+    cdef readonly object rules          # fastedge.html.PageRules
+    cdef readonly dict sources          # slot → ValueSource
+    cdef readonly dict fallbacks        # slot → str or bytes, where the page's own content is not what is shown instead
+    cdef readonly object esi_source     # esi_source(Variable or Include) → ValueSource
+    cdef readonly bytes cache_control   # of the answer
+    cdef readonly bytes vary            # names beside Accept-Encoding, or None
+    cdef readonly bint gzip             # whether clients that accept gzip get it
+    cdef readonly int wait_ms           # for a fragment from a URL
+    cdef readonly Py_ssize_t fragment_bytes_max
+    cdef BoundPipeline pipeline
+    cdef int serial
+    cdef dict joined                    # PersonalStage → what both together are
+
+    cdef PersonalStage beside(self, PersonalStage other)
+    cdef ValueSource source_of(self, object input)      # an input of a template: a slot's name, a Variable, an Include
+    cdef object value_of(self, ValueSource source, Request request, Context ctx)   # source.value, watched as a hook is
