@@ -271,6 +271,11 @@ esi_expression_terms_max = 64
 esi_expression_bytes_max = 1024
 esi_url_bytes_max = 2 * 1024  # of an esi:include
 html_value_bytes_max = 256 * 1024  # of one slot; a longer value is none
+html_pages_share = 8  # compiled pages take at most one such part of cache.memory_mb
+html_pages_bytes_min = 8 * 1024 * 1024  # and so much where there is little or no memory tier
+fragments_max = 64  # from URLs, in all pages inside of one another that answer one request
+fragments_depth_max = 3  # pages and fragments inside one another
+edge_errors_max = 16  # told of one reply
 gzip_stored_bytes_max = 512  # of a value that goes into a gzip stream as it is; longer ones are compressed
 
 # --- a worker --------------------------------------------------------------------------------------------------------

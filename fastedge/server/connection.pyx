@@ -25,7 +25,7 @@ from fastedge.disk.body cimport COLD, DAMAGED, DiskBody
 from fastedge.engine cimport FETCH, REPLY, SEND, SHARE, Exchange, plain_answer
 from fastedge.errors import WireError
 from fastedge.limits import (
-    disk_window_bytes, drained_body_bytes_max, inline_body_bytes_max, leading_crlf_max, linger_bytes_max, pipelined_bytes_max,
+    disk_window_bytes, drained_body_bytes_max, html_bytes_max, inline_body_bytes_max, leading_crlf_max, linger_bytes_max, pipelined_bytes_max,
 )
 from fastedge.origin.fetch cimport Fetch, FetchListener, unsent_bytes
 from fastedge.origin.pool cimport Pool
@@ -41,6 +41,7 @@ cdef extern from "sys/socket.h" nogil:
     int MSG_NOSIGNAL
 
 cdef Py_ssize_t INLINE_MAX = inline_body_bytes_max
+cdef long long PAGE_MAX = html_bytes_max
 cdef long long FIRST_LOOK = disk_window_bytes
 cdef Py_ssize_t PIPELINED_MAX = pipelined_bytes_max
 cdef int LINGER_MAX = linger_bytes_max
@@ -288,7 +289,8 @@ cdef class ClientConnection(FlightListener):
         request.secure = secure
         self.request = request
         self.keep_alive = reader.keep_alive
-        self.head_sent = False
+        self.head_sent = self.from_origin = False
+        self.page_nominated = None
         self.body.start(reader.framing, reader.content_length)
         self.reading_body = not self.body.done
         self.expects_continue = reader.expects_continue and self.reading_body
@@ -383,6 +385,9 @@ cdef class ClientConnection(FlightListener):
         if step == REPLY:
             if exchange.failure is not None:
                 self.front.report(exchange.failure)
+            if exchange.page is not None and exchange.page.failures is not None:
+                for failure in exchange.page.failures:
+                    self.front.report(failure)
             self._reply()
             return self._refresh(exchange) if exchange.refreshes else 0
         if step == FETCH:
@@ -444,12 +449,12 @@ cdef class ClientConnection(FlightListener):
             self.keep_alive = False
         front.refresh_date(self.started)
         head = front.writer.response(
-            response, framing, length, front.date_line, None if response.stored is None else front.via, self.request.minor,
-            self.keep_alive, None, self.exchange.cache_lines(),
+            response, framing, length, front.date_line, None if response.stored is None and not self.from_origin else front.via,
+            self.request.minor, self.keep_alive, self.page_nominated, self.exchange.cache_lines(),
         )
         if is_file and framing == LENGTH and length:
             return self._reply_from_file(response, head)
-        if response.fields is None and self._is_plain() and self.exchange.age_s >= 0 and response.code == 200 and (
+        if response.fields is None and response.stored is self.exchange.stored and self._is_plain() and self.exchange.age_s >= 0 and response.code == 200 and (
             framing == LENGTH and length <= INLINE_MAX and self.exchange.ctx.cache == "HIT"
         ):
             front.ready.keep(response.stored, self.exchange.age_s, head)
@@ -798,6 +803,8 @@ cdef class ClientConnection(FlightListener):
         """The head of a reply whose body is still arriving."""
         cdef Front front = self.front
         cdef Response response = self.exchange.response
+        if self.exchange.collects:
+            return self._collect(nominated, framing, length)
         if self.exchange.failure is not None:
             front.report(self.exchange.failure)
         if not response.is_stream():
@@ -835,7 +842,39 @@ cdef class ClientConnection(FlightListener):
                 self.reader.pause()
         return 0
 
+    cdef int _collect(self, list nominated, Framing framing, long long length) except -1:
+        """Nothing is sent of a page before all of it is there, unless that would be too much."""
+        self.pieces, self.pieces_size = [], 0
+        self.page_nominated, self.page_framing, self.page_length = nominated, framing, length
+        self.from_origin = self.exchange.response.stored is None
+        return self._stream_after_all() if length > PAGE_MAX else 0
+
+    cdef int _collect_piece(self, bytes data) except -1:
+        self.pieces.append(data)
+        self.pieces_size += len(data)
+        return self._stream_after_all() if self.pieces_size > PAGE_MAX else 0
+
+    cdef int _stream_after_all(self) except -1:
+        cdef list pieces = self.pieces
+        self.pieces = None
+        self.exchange.left_alone("too_large")
+        self._stream(self.page_nominated, self.page_framing, self.page_length)
+        for piece in pieces:
+            self.on_body(piece)
+        return 0
+
+    cdef int _collected(self) except -1:
+        cdef Stored stored = self.exchange.response.stored
+        cdef object body = None if stored is None else stored.body
+        if type(body) is not bytes:     # it is stored nowhere, or on the disk alone
+            body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
+        self.pieces = None
+        self._act(self.exchange.collected(body))
+        return self._go_on()
+
     cdef int on_body(self, bytes data) except -1:
+        if self.pieces is not None:
+            return self._collect_piece(data)
         if self.reply_framing == NO_BODY:
             return 0
         if self.reply_framing == CHUNKED:
@@ -866,6 +905,8 @@ cdef class ClientConnection(FlightListener):
             self._account(None)
             self.close()
             return 0
+        if self.pieces is not None:
+            return self._collected()
         if self.reply_framing == CHUNKED:
             end = last_chunk(trailers if self.accepts_trailers else None, None)
             if self.held is not None:
@@ -880,6 +921,7 @@ cdef class ClientConnection(FlightListener):
         if self.fetch is not None:
             self.last_fetch = self.fetch
             self.fetch = None
+        self.pieces = None
         if self.state == CLOSING:
             return 0
         if not self.head_sent and self.state != TUNNEL:
