@@ -275,6 +275,7 @@ html_pages_share = 8  # compiled pages take at most one such part of cache.memor
 html_pages_bytes_min = 8 * 1024 * 1024  # and so much where there is little or no memory tier
 fragments_max = 64  # from URLs, in all pages inside of one another that answer one request
 fragments_depth_max = 3  # pages and fragments inside one another
+reply_pieces_max = 60  # of a page that goes to the socket as it is; of more the body is joined first
 edge_errors_max = 16  # told of one reply
 gzip_stored_bytes_max = 512  # of a value that goes into a gzip stream as it is; longer ones are compressed
 

@@ -39,6 +39,7 @@ cdef class Template:
 
     cdef list needed(self, list values)
     cdef list walk(self, tuple values, list refused, bint fragments)
+    cdef tuple pieces(self, tuple values, list refused)
     cdef bytes joined(self, tuple values, list refused)
     cdef bytes gzipped(self, tuple values, list refused)
     cdef int compress_spans(self) except -1

@@ -86,7 +86,7 @@ cdef class Template:
 
         The numbers of values that were there and could not be written safely are appended to `refused`.
         """
-        return PyList_AsTuple(self.walk(values, refused, False))
+        return self.pieces(values, refused)
 
     def render_bytes(self, tuple values not None, list refused=None):
         """The same in one piece."""
@@ -177,6 +177,9 @@ cdef class Template:
             return text
         before, behind = self.wrappings[step.wrapping]
         return <bytes> before + text + <bytes> behind
+
+    cdef tuple pieces(self, tuple values, list refused):
+        return PyList_AsTuple(self.walk(values, refused, False))
 
     cdef bytes joined(self, tuple values, list refused):
         cdef list segments = self.walk(values, refused, False)

@@ -1,3 +1,5 @@
+from libc.stdint cimport uint64_t
+
 from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport Response
 from fastedge._core.personalstage cimport PersonalStage
@@ -14,13 +16,16 @@ cdef class Page:
     cdef readonly tuple names           # of each, for messages
     cdef readonly bint asks             # whether one of them is a URL
     cdef readonly bytes vary            # names beside Accept-Encoding, or None
-    cdef readonly bytes tag             # of the page and the rules about it, for an ETag
+    cdef readonly tuple fallbacks       # of each, bytes; None: the page's own content
+    cdef bytes tag                      # of the page and the rules about it, 16 hexadecimal digits
     cdef bint is_told                   # what was left alone of it, to the log
     cdef object key                     # in its table, or None
     cdef object body                    # what it was compiled from
     cdef Py_ssize_t cost_bytes
     cdef Stored stored                  # whose head was last made a personal one
     cdef Stored personal                # the same with that head
+
+    cdef bytes etag_line(self, uint64_t values, bint gzip)
 
 
 cdef class Pages:

@@ -4,11 +4,12 @@ Bounded in bytes; what has not been asked for the longest goes first, and is com
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcpy
 
 from collections import OrderedDict
 
-from xxhash import xxh3_64_digest
+from xxhash import xxh3_64_hexdigest
 
 from fastedge._core.fields cimport CONTENT_ENCODING, CONTENT_TYPE, FieldName, Fields, known
 from fastedge._core.slotvalues cimport UrlSource
@@ -17,9 +18,13 @@ from fastedge.html.compile import compile_page
 from fastedge.limits import html_bytes_max
 from fastedge.semantics.codings import decoded
 
+cdef enum:
+    ETAG_LINE = 44
+
 cdef FieldName _CONTENT_ENCODING = known(CONTENT_ENCODING)
 cdef FieldName _CONTENT_TYPE = known(CONTENT_TYPE)
 cdef frozenset WITHOUT_CONTENT = frozenset((204, 205, 206, 304))
+cdef const char* DIGITS = b"0123456789abcdef"
 cdef bytes HTML = b"text/html"
 
 
@@ -31,7 +36,21 @@ cdef class Page:
         self.vary = personal.vary if template is None else personal.vary_of(template.inputs)
         self.sources = tuple(sources)
         self.names = tuple([input if type(input) is str else "esi:include" for input in (() if template is None else template.inputs)])
+        self.fallbacks = tuple([_encoded(personal.fallbacks.get(name)) for name in self.names])
         self.asks = any([isinstance(source, UrlSource) for source in sources])
+
+    cdef bytes etag_line(self, uint64_t values, bint gzip):
+        """A weak ETag, as a field line: of the page, its rules and the values, which the body is a function of."""
+        cdef bytes line = PyBytes_FromStringAndSize(NULL, ETAG_LINE)
+        cdef char* at = PyBytes_AS_STRING(line)
+        cdef int i
+        values ^= gzip
+        memcpy(at, b'etag: W/"', 9)
+        memcpy(at + 9, PyBytes_AS_STRING(self.tag), 16)
+        for i in range(16):
+            at[25 + i] = DIGITS[values >> (60 - 4 * i) & 15]
+        memcpy(at + 41, b'"\r\n', 3)
+        return line
 
 
 @cython.final
@@ -95,6 +114,10 @@ cdef class Pages:
         return 0
 
 
+cdef bytes _encoded(object text):
+    return text.encode("utf-8", "replace") if type(text) is str else text
+
+
 cdef Page _compiled(bytes body, bytes coding, bytes content_type, PersonalStage personal):
     cdef bytes text = body
     cdef object charset = None
@@ -110,7 +133,7 @@ cdef Page _compiled(bytes body, bytes coding, bytes content_type, PersonalStage 
             charset = value.strip(b" \t\"").decode("latin-1")
             break
     template = compile_page(text, personal.rules, charset)
-    return Page(template, None, personal, xxh3_64_digest(repr(personal.rules).encode() + text))
+    return Page(template, None, personal, xxh3_64_hexdigest(repr(personal.rules).encode() + text).encode())
 
 
 cdef bytes _value(Response response, FieldName name):

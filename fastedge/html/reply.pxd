@@ -45,10 +45,9 @@ cdef class PageReply:
     cdef int _failed(self, Py_ssize_t number, str reason, bytes target=*) except -1
     cdef int _note(self, str name, str reason) except -1
     cdef int _finish(self) except -1
-    cdef bytes _rendered(self, bint gzip)
-    cdef bytes _joined(self, bint gzip, list refused)
-    cdef bytes _etag(self, bint gzip)
-    cdef int _head(self, bytes etag, bint gzip) except -1
+    cdef object _rendered(self, bint gzip)
+    cdef object _joined(self, bint gzip, list refused)
+    cdef int _head(self) except -1
     cdef int _edit(self, Fields fields, bytes vary) except -1
 
 

@@ -5,8 +5,10 @@ parts. A value that cannot be had leaves the page's own content there, and is to
 """
 
 cimport cython
-from cpython.unicode cimport PyUnicode_AsUTF8String
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.list cimport PyList_AsTuple
 from libc.stdint cimport uint64_t
+from libc.string cimport memcpy
 
 from urllib.parse import urljoin
 
@@ -20,9 +22,9 @@ from fastedge._core.slotvalues cimport ValueSource
 from fastedge._core.stitch cimport Fragment
 from fastedge._core.stored cimport refreshed
 from fastedge._core.storedhead cimport fields_of, head_of
-from fastedge._core.template cimport PENDING
+from fastedge._core.template cimport PENDING, Template
 from fastedge.errors import StageError
-from fastedge.limits import edge_errors_max, esi_url_bytes_max
+from fastedge.limits import edge_errors_max, esi_url_bytes_max, reply_pieces_max
 from fastedge.semantics.validators cimport NOT_MODIFIED, evaluate
 
 # Why a value is not there, or a page is left alone, as Edge-Error and the log say it.
@@ -47,9 +49,13 @@ cdef tuple OF_THE_SHARED = tuple([known(name) for name in (
     ETAG, LAST_MODIFIED, EXPIRES, ACCEPT_RANGES, CONTENT_ENCODING, AGE, PRAGMA, CDN_CACHE_CONTROL, EDGE_CACHE_CONTROL, SURROGATE_CONTROL,
 )]) + (intern_text("content-md5"), intern_text("digest"), intern_text("content-digest"), intern_text("repr-digest"))
 cdef tuple OF_THE_CONTENT = (known(CONTENT_TYPE), intern_text("content-language"))     # which a 304 has not
+cdef enum:
+    ETAG_AT = 6         # in a field line
+
 cdef str ESI_INCLUDE = "esi:include"     # no slot can have that name
 cdef bytes GZIP_LINE = b"content-encoding: gzip\r\n"
 cdef bytes PRINTED = bytes(range(0x21, 0x7F))
+cdef int PIECES_MAX = reply_pieces_max
 cdef Py_ssize_t URL_MAX = esi_url_bytes_max
 cdef Py_ssize_t ERRORS_MAX = edge_errors_max
 
@@ -75,7 +81,9 @@ cdef class PageReply:
         if not self.page.is_told:
             self.page.is_told = True
             self._tell_problems()
-        self.values = [self._value(number) for number in range(len(self.page.sources))]
+        self.values = [None] * len(self.page.sources)
+        for number in range(len(self.page.sources)):
+            self.values[number] = self._value(number)
         return self._is_ready()
 
     cdef int _tell_problems(self) except -1:
@@ -87,17 +95,20 @@ cdef class PageReply:
 
     cdef object _value(self, Py_ssize_t number):
         cdef ValueSource source = <ValueSource> self.page.sources[number]
-        if isinstance(source, UrlSource):
+        cdef object value
+        if self.page.asks and isinstance(source, UrlSource):
             return PENDING
         try:
-            value = self.personal.value_of(source, self.request, self.ctx)
+            value = source.value(self.request, self.ctx)
         except Exception as error:
             if self.failures is None:
                 self.failures = []
             self.failures.append(_told(self.page.names[number], error))
             self._note(self.page.names[number], "failed")
             value = None
-        return self.personal.fallbacks.get(self.page.names[number]) if value is None else value
+        if value is None:
+            return self.page.fallbacks[number]
+        return (<str> value).encode("utf-8", "replace") if type(value) is str else value
 
     cdef bint _is_ready(self) except -1:
         """Finishes the reply, unless the page needs what has not been asked for."""
@@ -123,7 +134,7 @@ cdef class PageReply:
         cdef bytes target
         cdef bytes url = source.url(self.request, self.ctx, alternative)
         if url is None:
-            self.values[number] = self.personal.fallbacks.get(self.page.names[number])
+            self.values[number] = self.page.fallbacks[number]
             return 0
         target = target_of(url, self.request)
         if target is None:
@@ -156,7 +167,7 @@ cdef class PageReply:
     cdef int _failed(self, Py_ssize_t number, str reason, bytes target=None) except -1:
         cdef str name = self.page.names[number]
         self._note(target.decode("ascii") if target is not None and name == ESI_INCLUDE else name, reason)
-        self.values[number] = self.personal.fallbacks.get(self.page.names[number])
+        self.values[number] = self.page.fallbacks[number]
         return 0
 
     cdef int _note(self, str name, str reason) except -1:
@@ -176,49 +187,41 @@ cdef class PageReply:
 
     cdef int _finish(self) except -1:
         cdef bint gzip = self.personal.gzip and accepts_gzip(self.request.fields)
-        cdef bint is_plain = self.response.code == 200 and self.request.method_wire in (b"GET", b"HEAD")
-        cdef bytes etag = self._etag(gzip) if is_plain else None
+        cdef bint is_plain = self.response.code == 200 and (self.request.method_wire == b"GET" or self.request.method_wire == b"HEAD")
+        cdef bint is_known = False
         self.is_made = True
-        if etag is not None and self.request.fields.may_have(IF_NONE_MATCH) and (
-            evaluate(self.request, 200, etag, None, None, self.ctx.now) == NOT_MODIFIED
-        ):
+        self.lines = self.page.etag_line(values_hash(self.values), gzip) if is_plain else b""
+        if is_plain and self.request.fields.may_have(IF_NONE_MATCH):
+            is_known = evaluate(self.request, 200, self.lines[ETAG_AT:-2], None, None, self.ctx.now) == NOT_MODIFIED
+        if is_known:
             self.response.code, self.response.content, gzip = 304, b"", False
         else:
             self.response.content = self._rendered(gzip)
-        return self._head(etag, gzip)
+        if gzip:
+            self.lines += GZIP_LINE
+        if self.errors is not None:
+            self.lines += error_line(self.errors)
+        return self._head()
 
-    cdef bytes _rendered(self, bint gzip):
+    cdef object _rendered(self, bint gzip):
+        """The body: bytes, or a tuple of pieces."""
         cdef list refused = []
-        cdef bytes made = self._joined(gzip, refused)
+        cdef object made = self._joined(gzip, refused)
         if refused:
             for number in dict.fromkeys(refused):
                 self._failed(number, "refused")
             made = self._joined(gzip, [])       # with what stands in for them
         return made
 
-    cdef bytes _joined(self, bint gzip, list refused):
-        if not gzip:
-            return self.page.template.joined(tuple(self.values), refused)
-        self.pages.compress(self.page)
-        return self.page.template.gzipped(tuple(self.values), refused)
+    cdef object _joined(self, bint gzip, list refused):
+        cdef Template template = self.page.template
+        cdef tuple values = PyList_AsTuple(self.values)
+        if gzip:
+            self.pages.compress(self.page)
+            return template.gzipped(values, refused)
+        return template.pieces(values, refused) if template.size <= PIECES_MAX else template.joined(values, refused)
 
-    cdef bytes _etag(self, bint gzip):
-        """A weak one: of the page, its rules and the values, which the body is a function of."""
-        cdef uint64_t mixed = gzip
-        cdef object value
-        cdef bytes data
-        for value in self.values:
-            if value is None:
-                data = b"\0"
-            elif type(value) is Fragment:
-                data = (<Fragment> value).data
-            else:
-                data = <bytes> value if type(value) is bytes else PyUnicode_AsUTF8String(value)
-            mixed = (mixed ^ hash_of(data).low) * <uint64_t> 0x9E3779B97F4A7C15 + <uint64_t> len(data)
-            mixed ^= mixed >> 29
-        return b'W/"%b%016x"' % (self.page.tag.hex().encode(), mixed)
-
-    cdef int _head(self, bytes etag, bint gzip) except -1:
+    cdef int _head(self) except -1:
         """What is edited of a stored head, which no hook has touched, is the same for all: it is done once."""
         cdef Response response = self.response
         cdef Page page = self.page
@@ -234,9 +237,6 @@ cdef class PageReply:
         if response.code == 304:
             for name in OF_THE_CONTENT:
                 response.own_fields().drop(name)
-        self.lines = (b"" if etag is None else b"etag: " + etag + b"\r\n") + (GZIP_LINE if gzip else b"")
-        if self.errors is not None:
-            self.lines += error_line(self.errors)
         return 0
 
     cdef int without_body(self) except -1:
@@ -252,6 +252,31 @@ cdef class PageReply:
         if vary is not None:
             fields.put(_VARY, vary)
         return 0
+
+
+cdef uint64_t values_hash(list values) except? 0:
+    """Of all values, each with its length, so that no two lists are one text."""
+    cdef Py_ssize_t size = 0, length
+    cdef object value
+    cdef bytes text
+    cdef char* at
+    for value in values:
+        size += sizeof(Py_ssize_t) + (0 if value is None else PyBytes_GET_SIZE(text_of(value)))
+    text = PyBytes_FromStringAndSize(NULL, size)
+    at = PyBytes_AS_STRING(text)
+    for value in values:
+        data = None if value is None else text_of(value)
+        length = -1 if data is None else PyBytes_GET_SIZE(<bytes> data)
+        memcpy(at, &length, sizeof(Py_ssize_t))
+        at += sizeof(Py_ssize_t)
+        if length > 0:
+            memcpy(at, PyBytes_AS_STRING(<bytes> data), length)
+            at += length
+    return hash_of(text).low
+
+
+cdef inline bytes text_of(object value):
+    return (<Fragment> value).data if type(value) is Fragment else <bytes> value
 
 
 cdef object _told(str name, object error):

@@ -100,6 +100,7 @@ cdef class ClientConnection(FlightListener):
     cdef int _linger(self) except -1
     cdef int _write(self, bytes data) except -1
     cdef int _send(self, bytes data) except -1
+    cdef int _send_pieces(self, bytes head, tuple pieces) except -1
     cdef int _drop_fetch(self) except -1
     cdef int _leave_flight(self) except -1
     cdef int _patient_no_more(self) except -1

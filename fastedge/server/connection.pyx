@@ -39,6 +39,16 @@ cdef extern from "sys/socket.h" nogil:
     int MSG_DONTWAIT
     int MSG_MORE
     int MSG_NOSIGNAL
+    ctypedef struct iovec:
+        void* iov_base
+        size_t iov_len
+    ctypedef struct msghdr:
+        iovec* msg_iov
+        size_t msg_iovlen
+    ssize_t send_vector "sendmsg" (int descriptor, const msghdr* message, int flags)
+
+cdef extern from "Python.h":
+    Py_buffer* view_of "PyMemoryView_GET_BUFFER" (object view) noexcept
 
 cdef Py_ssize_t INLINE_MAX = inline_body_bytes_max
 cdef long long PAGE_MAX = html_bytes_max
@@ -50,6 +60,9 @@ cdef int LEADING_MAX = leading_crlf_max
 cdef bytes HEAD = b"HEAD"
 cdef bytes LINGER_0 = struct.pack("ii", 1, 0)
 cdef frozenset IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"))  # RFC 9110 §9.2.2
+
+cdef enum:
+    VECTOR_MAX = 64     # pieces of one reply that go to the socket in one call
 
 cdef enum State:
     READY       # between two requests, or in the middle of a head
@@ -430,11 +443,9 @@ cdef class ClientConnection(FlightListener):
         cdef object content = response.content
         cdef Framing framing = LENGTH
         cdef long long length
-        if type(content) is tuple:
-            content = b"".join(content)
         if response.code == 205:
             content, is_file = b"", False       # RFC 9110 §15.3.6
-        length = (<DiskBody> content).length if is_file else len(<bytes> content)
+        length = (<DiskBody> content).length if is_file else size_of(content)
         if is_file and self.exchange.part.count >= 0:
             length = self.exchange.part.count
         if response.code == 204 or response.code == 304:
@@ -458,12 +469,12 @@ cdef class ClientConnection(FlightListener):
             framing == LENGTH and length <= INLINE_MAX and self.exchange.ctx.cache == "HIT"
         ):
             front.ready.keep(response.stored, self.exchange.age_s, head)
-        if framing == LENGTH and length > INLINE_MAX:
+        if framing != LENGTH or (type(content) is bytes and length <= INLINE_MAX):
+            self._write(head)
+        else:
             self.head_sent = True
             self.bytes_out += len(head) + length
-            self.transport.writelines((head, content))
-        else:
-            self._write(head)
+            self._send_pieces(head, content if type(content) is tuple else (content,))
         return self._finish()
 
     cdef int _reply_from_file(self, Response response, bytes head) except -1:
@@ -742,6 +753,34 @@ cdef class ClientConnection(FlightListener):
             if sent > 0:
                 data = data[sent:]
         self.transport.write(data)
+        return 0
+
+    cdef int _send_pieces(self, bytes head, tuple pieces) except -1:
+        """As `_send`, of a head and the pieces of a body, bytes and views of bytes."""
+        cdef iovec vector[VECTOR_MAX]
+        cdef msghdr message
+        cdef Py_ssize_t i
+        cdef ssize_t sent = 0, size = len(head)
+        cdef object piece
+        if len(pieces) >= VECTOR_MAX:
+            pieces = (b"".join(pieces),)
+        vector[0].iov_base, vector[0].iov_len = PyBytes_AS_STRING(head), size
+        for i, piece in enumerate(pieces, 1):
+            if type(piece) is bytes:
+                vector[i].iov_base, vector[i].iov_len = PyBytes_AS_STRING(<bytes> piece), len(<bytes> piece)
+            else:
+                vector[i].iov_base, vector[i].iov_len = view_of(piece).buf, view_of(piece).len
+            size += vector[i].iov_len
+        if self.descriptor >= 0 and not self.transport.get_write_buffer_size():
+            memset(&message, 0, sizeof(message))
+            message.msg_iov, message.msg_iovlen = vector, len(pieces) + 1
+            sent = send_vector(self.descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL)
+            if sent == size:
+                return 0
+        if sent <= 0:
+            self.transport.writelines((head, *pieces))
+        else:
+            self.transport.write(b"".join((head, *pieces))[sent:])
         return 0
 
     cdef int _drop_fetch(self) except -1:
@@ -1033,3 +1072,13 @@ cdef class ClientConnection(FlightListener):
                 if self.reading_body and not self.write_paused:
                     self.timer.arm(self.front.body_queue, BODY_TIME, monotonic_us())
         return 0
+
+
+cdef Py_ssize_t size_of(object content) except -1:
+    """Bytes of a body, or of all its pieces."""
+    cdef Py_ssize_t size = 0
+    if type(content) is bytes:
+        return len(<bytes> content)
+    for piece in <tuple> content:
+        size += len(<bytes> piece) if type(piece) is bytes else view_of(piece).len
+    return size
