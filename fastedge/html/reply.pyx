@@ -192,7 +192,7 @@ cdef class PageReply:
         self.is_made = True
         self.lines = self.page.etag_line(values_hash(self.values), gzip) if is_plain else b""
         if is_plain and self.request.fields.may_have(IF_NONE_MATCH):
-            is_known = evaluate(self.request, 200, self.lines[ETAG_AT:-2], None, None, self.ctx.now) == NOT_MODIFIED
+            is_known = evaluate(self.request, 200, self.lines[ETAG_AT:len(self.lines) - 2], None, None, self.ctx.now) == NOT_MODIFIED
         if is_known:
             self.response.code, self.response.content, gzip = 304, b"", False
         else:

@@ -39,10 +39,10 @@ cdef extern from "sys/socket.h" nogil:
     int MSG_DONTWAIT
     int MSG_MORE
     int MSG_NOSIGNAL
-    ctypedef struct iovec:
+    struct iovec:
         void* iov_base
         size_t iov_len
-    ctypedef struct msghdr:
+    struct msghdr:
         iovec* msg_iov
         size_t msg_iovlen
     ssize_t send_vector "sendmsg" (int descriptor, const msghdr* message, int flags)
