@@ -8,7 +8,7 @@ from functools import partial
 from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY
 from fastedge._core.message cimport STREAM, Plan, make_response
 from fastedge.clock cimport monotonic_us
-from fastedge.engine cimport FETCH, REPLY, SEND, SHARE
+from fastedge.engine cimport FETCH, GATHER, REPLY, SEND, SHARE
 from fastedge.origin.pool cimport Pool
 from fastedge.server.flight cimport Flights
 
@@ -28,6 +28,9 @@ cdef class Asking(FlightListener):
         raise NotImplementedError
 
     cdef int _stream(self, list nominated, Framing framing, long long length) except -1:
+        raise NotImplementedError
+
+    cdef int _gather(self) except -1:
         raise NotImplementedError
 
     cdef int _go_on(self) except -1:
@@ -52,17 +55,24 @@ cdef class Asking(FlightListener):
 
     cdef int _act(self, int step) except -1:
         cdef Exchange exchange = self.exchange
+        cdef bint is_whole
         if step == SEND:
             return self._send_hit()
         if step == REPLY:
             if exchange.failure is not None:
                 self.front.report(exchange.failure)
+            if exchange.page is not None and exchange.page.failures is not None:
+                for failure in exchange.page.failures:
+                    self.front.report(failure)
+            is_whole = not exchange.collects    # else there is another reply to come
             self._reply()
-            return self._refresh(exchange) if exchange.refreshes else 0
+            return self._refresh(exchange) if exchange.refreshes and is_whole else 0
         if step == FETCH:
             return self._start_fetch()
         if step == SHARE:
             return self._share()
+        if step == GATHER:
+            return self._gather()
         self.front.perform(exchange.wait.step, partial(self._answered, exchange))
         return 0
 

@@ -5,6 +5,7 @@ from fastedge.disk.body cimport DiskBody
 from fastedge.server.asking cimport Asking
 from fastedge.server.filesender cimport FileSender
 from fastedge.server.front cimport Front
+from fastedge.server.subrequest cimport Gathering
 from fastedge.server.timers cimport Timer
 
 
@@ -33,6 +34,7 @@ cdef class ClientConnection(Asking):
     cdef bint asks_head             # also of what is no request otherwise: who asks HEAD reads no body
     cdef Request request
     cdef FileSender file            # a stored body on its way from the disk
+    cdef Gathering gathering        # what its page waits for
     cdef int status_refused
     cdef BodyReader body
     cdef list collected             # pieces of a body that is to be whole before the exchange starts; or None

@@ -30,6 +30,7 @@ from fastedge.origin.fetch cimport Fetch, unsent_bytes
 from fastedge.server.asking cimport Asking
 from fastedge.server.front cimport Front
 from fastedge.server.observer cimport Traffic
+from fastedge.server.subrequest cimport Gathering
 from fastedge.server.timers cimport Timer
 
 cdef extern from "sys/socket.h" nogil:
@@ -500,6 +501,10 @@ cdef class ClientConnection(Asking):
         self._finish()
         self._go_on()
 
+    cdef int _gather(self) except -1:
+        self.gathering = Gathering.__new__(Gathering)
+        return self.gathering.start(self)
+
     cdef Framing _body_framing(self, long long* length) noexcept:
         length[0] = self.body.remaining
         return self.body.framing
@@ -638,6 +643,9 @@ cdef class ClientConnection(Asking):
         if self.file is not None:
             self.file.cancel()
             self.file = None
+        if self.gathering is not None:
+            self.gathering.cancel()
+            self.gathering = None
         return Asking._drop_fetch(self)
 
     cdef int _account(self, str error) except -1:
