@@ -291,6 +291,7 @@ gzip_stored_bytes_max = 512  # of a value that goes into a gzip stream as it is;
 step_threads = 2  # of each worker, for what a stage waits for: password checks
 step_niceness = 10  # of these threads, beyond the loop's
 tick_ms = 50  # how exact time-outs are
+fragment_wait_spans_ms = (50, 100, 200, 300, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 30_000)  # a queue each
 listen_backlog = 4096  # connections that wait to be accepted
 stage_errors_logged_a_second_max = 10
 stage_error_chars_max = 500  # of what a stage's exception says
