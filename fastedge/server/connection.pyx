@@ -17,6 +17,7 @@ from fastedge._core.forwarded cimport hop_of, next_forwarded, next_forwarded_for
 from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, BodyReader, Framing
 from fastedge._core.fields cimport FieldName, Fields
 from fastedge._core.message cimport Request, Response
+from fastedge._core.stored cimport Stored
 from fastedge._core.wire cimport RequestReader, check_partial_head, head_end
 from fastedge._core.writer cimport chunk, last_chunk
 from fastedge.clock cimport monotonic_us, steady_us, wall_seconds
