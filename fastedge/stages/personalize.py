@@ -34,7 +34,7 @@ from fastedge.html import Include as EsiTag
 from fastedge.html import PageRules, Variable
 from fastedge.html import Slot as Place
 from fastedge.limits import (
-    fragment_url_bytes_max,
+    esi_url_bytes_max,
     fragment_wait_ms,
     fragment_wait_ms_max,
     html_value_bytes_max,
@@ -176,8 +176,8 @@ class Include:
             raise ConfigError(
                 f"Include url: expected a path of this site like '/cart?c={{country}}', found {url!r:.80}"
             )
-        if len(url) > fragment_url_bytes_max:
-            raise ConfigError(f"Include url: expected at most {fragment_url_bytes_max} bytes")
+        if len(url) > esi_url_bytes_max:
+            raise ConfigError(f"Include url: expected at most {esi_url_bytes_max} bytes")
         if {*_PLACEHOLDER.findall(url)} != values.keys():
             names = ", ".join(dict.fromkeys(_PLACEHOLDER.findall(url))) or "none"
             raise ConfigError(

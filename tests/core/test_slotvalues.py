@@ -19,7 +19,7 @@ from fastedge._core.slotvalues import (
 )
 from fastedge._core.stitch import Fragment
 from fastedge.geo import Place, compile_table, load
-from fastedge.limits import esi_variable_bytes_max, fragment_url_bytes_max
+from fastedge.limits import esi_variable_bytes_max
 
 PLACE = Place("DE", region="DE-BW", city="Köln", time_zone="Europe/Berlin", asn=64500, organization="A & B")
 TABLE = load(compile_table([(0, PLACE), (256, Place(""))], [], built=1, source="test"))
@@ -199,13 +199,6 @@ def test_url_has_its_values_percent_encoded() -> None:
 @pytest.mark.parametrize("cookie", ["t=1", "s=", "s=.", "s=..", "s=Zo\xeb", "s=" + "x" * 99])
 def test_url_without_one_of_its_values_is_nowhere(cookie: str) -> None:
     assert UrlValue([b"/cart/", CookieValue("s", bytes_max=64), b"/x"]).locate(with_cookie(cookie), context()) is None
-
-
-def test_url_that_is_too_long_is_nowhere() -> None:
-    source = UrlValue([b"/", CookieValue("s", bytes_max=8000)])
-    fits, longer = "s=" + "x" * (fragment_url_bytes_max - 1), "s=" + "x" * fragment_url_bytes_max
-    assert len(source.locate(with_cookie(fits), context()) or b"") == fragment_url_bytes_max
-    assert source.locate(with_cookie(longer), context()) is None
 
 
 # --- ESI ---------------------------------------------------------------------------------------------------------

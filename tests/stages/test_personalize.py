@@ -8,12 +8,14 @@ import pytest
 
 from fastedge import Context, Pipeline, Request
 from fastedge._core.slotvalues import UrlSource
+from fastedge.engine import Engine, Site
 from fastedge.errors import ConfigError
 from fastedge.geo import Place, compile_table, load, shipped_table
-from fastedge.html import Fragment, Variable, load_fragments
+from fastedge.html import Fragment, Variable, compile_page, load_fragments
 from fastedge.html import Include as EsiTag
+from fastedge.identity.keys import KeySet
 from fastedge.limits import html_rules_max
-from fastedge.stages import Claim, Cookie, Fragments, Geo, Include, Personalize, Slot, Variant
+from fastedge.stages import Claim, Cookie, Fragments, Geo, Include, JwtAuth, Personalize, Slot, Variant
 
 TABLE = load(compile_table([(0, Place("DE", city="Köln"))], [], built=1, source="test"))
 BANNERS = load_fragments("banners.json", b'{"DE": "<p>Hallo</p>"}')
@@ -50,7 +52,7 @@ def test_slots_have_the_values_of_their_sources() -> None:
         Slot("name", Cookie("name", bytes_max=64)),
         Slot("banner", Fragments("banners", Geo("country")), raw=True),
         Slot("chosen", Fragments("banners", lambda request, ctx: "DE")),
-        Slot("cart", Include("/cart/{who}?c={country}#".rstrip("#"), who=hello, country=Geo("country")), raw=True),
+        Slot("cart", Include("/cart/{who}?c={country}", who=hello, country=Geo("country")), raw=True),
         Slot("hello", hello),
         claims={"name": "Ann"},
     ) == {
@@ -182,7 +184,7 @@ def _generates(request: Request, ctx: Context) -> Any:
         (lambda: Include("/a/../b"), "Include url: expected a path of this site"),
         (lambda: Include("/a/{x", x=Geo("country")), "Include url: expected a path of this site"),
         (lambda: Include("{x}", x=Geo("country")), "Include url: expected a path of this site"),
-        (lambda: Include("/" + "a" * 4096), "Include url: expected at most 4096 bytes"),
+        (lambda: Include("/" + "a" * 2048), "Include url: expected at most 2048 bytes"),
         (lambda: Include("/{x}"), "Include '/{x}': expected a source for each name in braces (x), found []"),
         (
             lambda: Include("/x", x=Geo("country")),
@@ -238,3 +240,55 @@ def test_options_do_not_change_behind_the_stages_back() -> None:
 def test_shipped_table_knows_countries() -> None:
     stage = Personalize(Slot("a", Geo("country"))).bind(SimpleNamespace(geo=shipped_table()))
     assert stage.sources["a"].find(Request(), Context(client="129.69.1.1", geo=shipped_table())) == b"DE"
+
+
+# --- what a visitor says, on a page ----------------------------------------------------------------------------------
+
+PAGE = b'<p id="a">A</p><p id="b" title="">B</p><p id="c">C</p>'
+
+
+def page_of(*slots: Slot, **visitor: Any) -> bytes:
+    """The page of a visitor, who has these claims and these fields."""
+    stage = Personalize(*slots).bind(SNAPSHOT)
+    template = compile_page(PAGE, stage.rules, charset="utf-8")
+    shown = values(*slots, **visitor)
+    return template.render_bytes(tuple(shown[name] for name in template.inputs))
+
+
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</p><p>", "&lt"])
+def test_markup_of_a_visitor_comes_out_as_text(text: str) -> None:
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    quoted = escaped.replace('"', "&#34;")
+    page = page_of(
+        Slot("a", Claim("name"), at="#a"),
+        Slot("b", Cookie("name", bytes_max=64), at="#b", action="set_attribute", attribute="title"),
+        Slot("c", lambda request, ctx: request.cookie("name"), at="#c"),
+        request=Request(headers={"Cookie": f"name={text}"}),
+        claims={"name": text},
+    )
+    assert page.decode() == f'<p id="a">{escaped}</p><p id="b" title="{quoted}">B</p><p id="c">{escaped}</p>'
+
+
+def test_fragment_is_markup_only_where_its_slot_is_raw() -> None:
+    fragments = Fragments("banners", Geo("country"))
+    assert page_of(Slot("a", fragments, at="#a"), Slot("b", fragments, at="#c", raw=True)) == (
+        b'<p id="a">&lt;p&gt;Hallo&lt;/p&gt;</p><p id="b" title="">B</p><p id="c"><p>Hallo</p></p>'
+    )
+
+
+def test_token_in_the_query_is_in_no_variable() -> None:
+    keys = {"shop": KeySet.from_secret(b"k" * 32)}
+    snapshot = SimpleNamespace(geo=TABLE, keys=keys, origins=frozenset({"main"}), revocations=None)
+    gate = JwtAuth(issuer="https://id.shop.example", audience="shop", keys="shop", token_from=["query:token"])
+    pipeline = Pipeline(gate, Personalize(esi=True)).bind(snapshot)
+    engine = Engine({"*": Site("", pipeline, "main")}, ["main"], geo=TABLE)
+    request = Request(target="/a?x=1&token=abc&y=2", headers={"Referer": "http://localhost/b?token=abc&z=3"})
+    exchange = engine.begin(request, 0.0, Context().client_packed)
+    assert exchange is not None
+    exchange.step_start()
+    stage = Personalize(esi=True).bind(snapshot)
+    shown = [
+        stage.source(Variable(*name)).find(request, exchange.ctx)
+        for name in (("QUERY_STRING",), ("QUERY_STRING", "token"), ("QUERY_STRING", "y"), ("HTTP_REFERER",))
+    ]
+    assert shown == [b"x=1&y=2", None, b"2", b"http://localhost/b?z=3"]
