@@ -14,6 +14,7 @@ cdef class Asked:
     cdef public bytes content           # once it has come
     cdef public Stored stored           # which the content is the body of, or None
     cdef public str problem             # why it has not come: one of PROBLEMS
+    cdef list errors                    # of (name, reason), inside of the content; or None
     cdef int number                     # of the value
     cdef bint is_alternative
 

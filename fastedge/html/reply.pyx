@@ -159,6 +159,8 @@ cdef class PageReply:
         cdef UrlSource source = <UrlSource> self.page.sources[asked.number]
         if asked.problem is None:
             self.values[asked.number] = asked.content if asked.stored is None else self.pages.fragment_of(asked.content)
+            for name, reason in asked.errors or ():
+                self._note(name, reason)
             return 0
         if not asked.is_alternative and source.url(self.request, self.ctx, True) is not None:
             return self._ask(asked.number, source, True)
