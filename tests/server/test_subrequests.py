@@ -192,7 +192,7 @@ def test_client_that_goes_takes_what_it_waits_for_along(shop: Shop, fields: tupl
     client = shop.serve()
     client.send("GET /outer HTTP/1.1", "host: a.example")
     assert begun.wait(5)
-    client.close()
+    client.reset()
     shop.scene.edge.until(lambda: not shop.scene.edge.worker.front.connections)
     release.set()
     shop.scene.edge.until_idle()
