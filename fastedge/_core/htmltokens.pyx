@@ -166,11 +166,11 @@ cdef bint read_tag(const uint8_t* page, int at, int size, Tag* tag) noexcept nog
     tag.self_closing = False
     while True:
         i = spaces(page, i)
-        if i >= size:
-            return False
-        if page[i] == c">":
+        if page[i] == c">":     # not behind the page, where a NUL is
             tag.end = i + 1
             return True
+        if i >= size:
+            return False
         if page[i] == c"/":
             i += 1
             tag.self_closing = page[i] == c">"

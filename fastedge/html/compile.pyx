@@ -8,7 +8,7 @@ from fastedge._core.htmlscan cimport Scan
 from fastedge._core.htmltokens cimport Attribute, SCRIPT_LIKE, TABLE_CONTEXT, TABLE_PART, Tag, is_space, read_tag, same_text
 from fastedge._core.htmltree cimport DOUBTFUL, FINE, Found
 from fastedge._core.template cimport Template
-from fastedge.html.steps cimport Part, StepWriter, Value
+from fastedge.html.steps cimport Part, StepWriter, Value, part_of, value_of
 
 from fastedge.html.contexts import attribute_context, part_context
 from fastedge.html.encoding import page_encoding
@@ -119,8 +119,8 @@ cdef class Compiler:
 
     cdef int _element(self, const Found* found, list closings) except -1:
         """Every slot of one element: an outer part, one for its content, and those of its attributes."""
-        cdef Part outer = Part(found.start, found.end, found.serial), part
-        cdef Part inner = Part(found.content, found.content_end, found.serial, parent=outer)
+        cdef Part outer = part_of(found.start, found.end, found.serial, None, None, ""), part
+        cdef Part inner = part_of(found.content, found.content_end, found.serial, outer, None, "")
         cdef list parts = [outer, inner]
         cdef str action, reason
         cdef int i
@@ -169,7 +169,7 @@ cdef class Compiler:
         cdef bytes ends = closings[1] if action == "append" else closings[2] if action == "after" else closings[0]
         if action == "inner" or action == "prepend":
             ends = b""
-        cdef Value value = Value(self.number_of(slot.name), context, (ends, b""))
+        cdef Value value = value_of(self.number_of(slot.name), context, (ends, b"") if ends else BARE)
         if action == "before":
             outer.before += (value,)
         elif action == "after":
@@ -195,8 +195,8 @@ cdef class Compiler:
             return 0
         if is_equals_next(page, attribute.end):     # its rest would be the value of the one before
             return self._problem("context", slot.name, found.start)
-        value = Value(self.number_of(slot.name), "nothing")
-        self.parts.append(Part(attribute.name, attribute.end, found.serial, value=value, name=slot.name))
+        value = value_of(self.number_of(slot.name), "nothing", BARE)
+        self.parts.append(part_of(attribute.name, attribute.end, found.serial, None, value, slot.name))
         return 0
 
     cdef int _set_attribute(self, slot, const Found* found, const Tag* tag, const Attribute* attribute) except -1:
@@ -207,7 +207,7 @@ cdef class Compiler:
         cdef Part part
         if context is None:
             return self._problem("code", slot.name, found.start)
-        part = Part(tag.name + tag.name_size, tag.name + tag.name_size, found.serial, name=slot.name)
+        part = part_of(tag.name + tag.name_size, tag.name + tag.name_size, found.serial, None, None, slot.name)
         if attribute == NULL:
             wrapping = (b" " + written.encode() + b'="', b'"')
         elif attribute.value < 0:
@@ -215,7 +215,7 @@ cdef class Compiler:
             wrapping = (b'="', b'"')
         else:
             part.start, part.end = attribute.value - (attribute.quote != 0), attribute.end
-        part.value = Value(self.number_of(slot.name), context, wrapping)
+        part.value = value_of(self.number_of(slot.name), context, wrapping)
         self.parts.append(part)
         return 0
 
@@ -244,8 +244,8 @@ cdef class Compiler:
             return self._problem("doubtful", name, opening[1])
         if place != opening[3]:
             return self._problem("unbalanced", name, opening[1])
-        value = Value(self.number_of(name), "raw" if self.named[name].raw else "text")
-        self.parts.append(Part(opening[2], end, 0, value=value, name=name))
+        value = value_of(self.number_of(name), "raw" if self.named[name].raw else "text", BARE)
+        self.parts.append(part_of(opening[2], end, 0, None, value, name))
         return 0
 
     # --- placeholders and variables ----------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ cdef class Compiler:
         context, found = self._written(start, end, where, tag, slot.raw)
         if context is None:
             return self._problem(found, name, start)
-        self.parts.append(Part(start, end, 0, value=Value(self.number_of(name), context, found), name=name))
+        self.parts.append(part_of(start, end, 0, None, value_of(self.number_of(name), context, found), name))
         return 0
 
     cdef int _variables(self, list rows) except -1:
@@ -274,7 +274,7 @@ cdef class Compiler:
             content, content_end = end - 1 - len(default), end - 1
             if default[:1] == b"'":
                 content, content_end = content + 1, content_end - 1
-            value = Value(self.number_of(variable), context, found)
+            value = value_of(self.number_of(variable), context, found)
             self.parts.append(Part(start, end, 0, "drop", value, content=(content, content_end)))
         return 0
 
@@ -337,7 +337,7 @@ cdef bint lands_before_a_table(str action, bint inside, const Found* found) exce
 cdef int take(Part part, Value value, list parts, str name) except -1:
     """Let a value take the place of a part; one that comes second, of what is inside of it."""
     if part.value is not None:
-        part = Part(part.start, part.end, part.order, parent=part)
+        part = part_of(part.start, part.end, part.order, part, None, "")
         parts.append(part)
     part.value, part.name = value, name
     return 0
