@@ -162,6 +162,7 @@ def stage_sets() -> dict[str, list[Any]]:
         "Experiment by cookie": [Experiment("exp", halves, sticky_by="cookie:uid")],
         "Experiment by address": [Experiment("exp", halves, sticky_by="address")],
         "Experiment without a field": [Experiment("exp", halves, header=None)],
+        "Experiment of the edge alone": [Experiment("exp", halves, keyed=False)],
         "Experiment twice": [Experiment("exp", halves), Experiment("two", {"c": 1, "d": 3}, sticky_by="cookie:uid")],
         "Experiment in a layer": [
             Experiment("one", halves, layer=layer, header=None),
