@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PORTS = (8080, 8081, 9001, 9002, 9003)
+PORTS = (8080, 8081, 9001, 9002, 9003, 9004, 9005)
 START_TIMEOUT_S = 60
 
 

@@ -110,7 +110,9 @@ VISITORS: list[tuple[dict[str, str], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("fields", "expected"), VISITORS, ids=["german", "american", "stranger"])
-def test_visitor_sees_what_is_theirs(browser: Browser, shop: str, fields: dict[str, str], expected: dict[str, str]) -> None:
+def test_visitor_sees_what_is_theirs(
+    browser: Browser, shop: str, fields: dict[str, str], expected: dict[str, str]
+) -> None:
     browser.open(shop, fields)
     seen = browser.run(SEEN)
     assert {part: seen[part] for part in expected} == expected

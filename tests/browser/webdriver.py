@@ -66,10 +66,12 @@ class Browser:
     def devtools(self, command: str, parameters: Mapping[str, object]) -> Any:
         return self._send("POST", f"{self._session}/goog/cdp/execute", {"cmd": command, "params": parameters})
 
-    def screenshot(self, width: int, height: int) -> bytes:
-        """A PNG of this part of the page."""
+    def resize(self, width: int, height: int) -> None:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.devtools("Emulation.setDeviceMetricsOverride", size)
+
+    def screenshot(self) -> bytes:
+        """A PNG of what the window shows."""
         return base64.b64decode(self._send("GET", f"{self._session}/screenshot"))
 
     def _send(self, method: str, path: str, body: object = None) -> Any:
