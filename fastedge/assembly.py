@@ -28,6 +28,7 @@ from fastedge.geofiles import read_table
 from fastedge.identity.api_keys import ApiKeys
 from fastedge.identity.keys import KeySet
 from fastedge.identity.passwords import Users
+from fastedge.limits import html_pages_bytes_min, html_pages_share
 from fastedge.revocation_list import private_list
 from fastedge.routing.experiment_settings import ExperimentSlots, read_settings
 from fastedge.routing.redirects import load_table
@@ -107,6 +108,7 @@ def prepare(
         geo=snapshot.geo,
         cdn_id=config.server.cdn_id,
         generation=generation,
+        pages_bytes_max=max((config.cache.memory_mb << 20) // html_pages_share, html_pages_bytes_min),
     )
     trust = TrustedProxies([str(network) for network in config.server.trusted_proxies])
     return Prepared(config, sources, snapshot, policies, engine, trust)

@@ -9,12 +9,15 @@ from fastedge._core.store cimport MemoryStore
 from fastedge._core.stored cimport Stored
 from fastedge.caching.answer cimport Part
 from fastedge.caching.storing cimport Assessment
+from fastedge.html.pages cimport Pages
+from fastedge.html.reply cimport PageReply
 
 cdef enum Step:
     REPLY = 1   # send `exchange.response`
     FETCH       # ask `exchange.ctx.plan.origin` for this client alone, then `fetched` or `failed`
     WAIT        # perform `exchange.wait.step`, then `resume`
     SEND        # send `exchange.stored` as it is: a fresh hit, and nobody edits it
+    GATHER      # have each of `exchange.asked` answered by an exchange `inside` this one, then `gathered`
     SHARE       # join who fetches `exchange.key` already; else `lead`, and fetch it for all who come
 
 
@@ -32,6 +35,7 @@ cdef class Engine:
     cdef readonly object geo
     cdef readonly bytes cdn_id
     cdef readonly object generation
+    cdef readonly Pages pages           # compiled, for personal replies
 
     cdef Site site_of(self, bytes host)
     cdef Exchange open(
@@ -72,6 +76,12 @@ cdef class Exchange:
     cdef Fields own                     # lines of the answer that are not stored: for this client alone; or None
     cdef bytes selection                # what it says in the fields that are known to vary, or None
     cdef bint apart                     # what the host is fetching under its key is not for it
+    # a personal page
+    cdef bint collects                  # the reply's body is still arriving: `collected` wants all of it first
+    cdef PageReply page                 # None: the reply is no page, or nothing of it is personal
+    cdef readonly list asked            # of Asked
+    cdef Exchange outer                 # the one whose page asks for this; or None
+    cdef int inner_count                # of exchanges inside of the outermost one
 
     cdef Step start(self) except *
     cdef Step resume(self, object answer) except *
@@ -91,9 +101,17 @@ cdef class Exchange:
     cdef Step reply_with(self, Response response) except *
     cdef Step broken(self, object failure) except *
     cdef list validators(self)
+    cdef Exchange inside(self, bytes target)
+    cdef Step collected(self, object body) except *
+    cdef Step gathered(self) except *
+    cdef int left_alone(self, str reason) except -1
+    cdef Step _page(self, Response response) except *
+    cdef Step _gather(self, bint is_ready) except *
+    cdef str _objection(self, bytes target)
     cdef Step reply_stored(self, Stored stored, str outcome, object content) except *
     cdef bint may_stand_in(self, Stored stored) except -1
     cdef bytes cache_lines(self)
+    cdef bytes _cache_lines(self, long long age_s)
     cdef Stored stored_of(self, Assessment assessment, int status, Fields fields, list nominated, long long received_us, double received_s)
     cdef bint _is_a_plain_question(self) except -1
     cdef bint asks_for_less(self) noexcept

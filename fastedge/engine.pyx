@@ -8,16 +8,17 @@ Between the request hooks and the origin stands the store: `look` answers from i
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport uint64_t
+from libc.string cimport memcpy
 
 from email.utils import formatdate
 from http import HTTPStatus
 
 from fastedge._core.fields cimport (
-    CDN_LOOP, CONTENT_LENGTH, DATE, ETAG, EXPECT, IF_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_text, known,
+    ACCEPT_ENCODING, CDN_LOOP, CONDITIONAL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, EXPECT, HOP_BY_HOP, IF_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, TRANSFER_ENCODING, UPGRADE, FieldName, Fields, intern_text, known,
 )
 from fastedge._core.geotable cimport GeoSlot
 from fastedge._core.key cimport hash_of, key_of, url_span
-from fastedge._core.message cimport Plan, Request, Response, make_context, make_response
+from fastedge._core.message cimport Plan, Request, Response, make_context, make_request, make_response
 from fastedge._core.originstate cimport OriginState
 from fastedge._core.pipeline cimport CONTINUE_, BoundPipeline, Wait
 from fastedge._core.pipeline import HookFailure
@@ -26,7 +27,7 @@ from fastedge._core.store cimport MemoryStore
 from fastedge._core.stored cimport HAS_ETAG, HAS_LAST_MODIFIED, Stored, age_s, new_stored
 from fastedge._core.stored cimport key_of as key_text
 from fastedge._core.storedhead cimport fields_of, head_of, head_value
-from fastedge.caching.answer cimport ASKS_FOR_LESS, answer_of
+from fastedge.caching.answer cimport ASKS_FOR_LESS, answer_of, whole_of
 from fastedge.caching.invalidation cimport invalidated, is_unsafe
 from fastedge.caching.reuse cimport FRESH, REFRESH, VALIDATE, Use, forbids_store, may_stand_in, only_if_cached, use_of
 from fastedge.caching.status cimport forward_lines, hit_lines
@@ -34,6 +35,9 @@ from fastedge.caching.storing cimport Assessment, assess, said_of_sharing
 from fastedge.caching.validation cimport agrees, conditions_of, freshened
 from fastedge.caching.vary cimport matches, selection
 from fastedge.errors import StageError
+from fastedge.html.pages cimport Pages, is_page, is_stored_page
+from fastedge.html.reply cimport Asked, page_reply
+from fastedge.limits import fragments_depth_max, fragments_max, html_pages_bytes_min
 
 cdef FieldName _CDN_LOOP = known(CDN_LOOP)
 cdef FieldName _DATE = known(DATE)
@@ -48,6 +52,8 @@ cdef frozenset NEVER_ASKED = frozenset((
     "dns_timeout", "tls_certificate_error", "tls_protocol_error",
 ))
 cdef bytes _HEAD = b"HEAD"
+cdef int FRAGMENTS_MAX = fragments_max
+cdef int DEPTH_MAX = fragments_depth_max
 cdef unsigned long long HAS_MORE_THAN_A_HEAD = 1ULL << CONTENT_LENGTH | 1ULL << TRANSFER_ENCODING | 1ULL << UPGRADE | 1ULL << EXPECT
 cdef unsigned long long FOR_THE_ORIGIN = 1ULL << IF_MATCH | 1ULL << IF_UNMODIFIED_SINCE    # RFC 9111 §4.3.2
 
@@ -66,10 +72,10 @@ cdef class Site:
 cdef class Engine:
     """What one configuration decides with. Immutable: a reload makes a new one and swaps it in by one assignment.
 
-    `sites` maps host patterns ("shop.example", "*.shop.example", or "*" for every host) to a Site.
+    `pages_bytes_max`: what compiled pages may take. `sites` maps host patterns ("shop.example", "*.shop.example", or "*" for every host) to a Site.
     """
 
-    def __init__(self, sites, origins, *, geo=None, str cdn_id="fastedge", generation=0):
+    def __init__(self, sites, origins, *, geo=None, str cdn_id="fastedge", generation=0, pages_bytes_max=html_pages_bytes_min):
         self.exact = {}
         self.suffixes = []
         for pattern, site in sites.items():
@@ -84,6 +90,7 @@ cdef class Engine:
         self.geo = geo
         self.cdn_id = cdn_id.encode("ascii")
         self.generation = generation
+        self.pages = Pages(pages_bytes_max)
 
     def sites(self):
         """Every site once."""
@@ -293,7 +300,10 @@ cdef class Exchange:
         self.ctx.cache = outcome
         self.age_s = <long long> age_s(stored, self.now_us)
         is_edited = self.own is not None or len(self.site.pipeline.response_hooks) > 0
-        response = answer_of(stored, self.request, content, self.ctx.now, is_edited, &self.part)
+        if self.ctx.personal is not None and is_stored_page(stored):
+            response = whole_of(stored, content, is_edited, &self.part)     # conditions and ranges are not about what is stored
+        else:
+            response = answer_of(stored, self.request, content, self.ctx.now, is_edited, &self.part)
         if self.own is not None:
             for i in range(self.own.total):
                 response.fields.append(self.own.name_at(i), self.own.value_at(i))
@@ -304,15 +314,23 @@ cdef class Exchange:
         return may_stand_in(stored, age_s(stored, self.now_us), self.request, self.ctx.plan)
 
     cdef bytes cache_lines(self):
-        """Cache-Status and Age of the reply; None where there is no store, or no origin is concerned."""
+        """Cache-Status and Age of the reply, and what a personal page says of itself; None where that is nothing."""
+        cdef bytes lines
+        if self.page is None or self.page.lines is None:
+            return self._cache_lines(self.age_s)
+        # A page is made now, whatever the age of what it is made from.
+        lines = self._cache_lines(-1 if self.page.is_made else self.age_s)
+        return self.page.lines if lines is None else self.page.lines + lines
+
+    cdef bytes _cache_lines(self, long long age_s):
         cdef Stored stored = self.stored
         cdef str outcome = self.ctx.cache
         if outcome == "HIT" or outcome == "UPDATING":
-            return hit_lines(self.engine.cdn_id, self.age_s, <long long> stored.lifetime_s - self.age_s)
+            return hit_lines(self.engine.cdn_id, age_s, <long long> stored.lifetime_s - self.age_s)
         if self.forwarded is None:
             return None
         return forward_lines(
-            self.engine.cdn_id, self.forwarded, self.origin_status, self.collapsed, self.kept, self.ctx.cache_reason, self.age_s
+            self.engine.cdn_id, self.forwarded, self.origin_status, self.collapsed, self.kept, self.ctx.cache_reason, age_s
         )
 
     cdef Stored stored_of(
@@ -351,7 +369,7 @@ cdef class Exchange:
 
     cdef bint _is_sent_as_it_is(self) noexcept:
         return (
-            not self.site.pipeline.response_hooks and not self.request.fields.seen & ASKS_FOR_LESS
+            self.ctx.personal is None and not self.site.pipeline.response_hooks and not self.request.fields.seen & ASKS_FOR_LESS
             and self.request.method_wire == _GET
         )
 
@@ -513,7 +531,84 @@ cdef class Exchange:
                     position = error.position + 1
                     response = plain_answer(500, None)
         self.response = response
+        self.collects = False
+        self.page = None
+        return REPLY if self.ctx.personal is None else self._page(response)
+
+    # --- a personal page ----------------------------------------------------------------------------------------
+
+    cdef Step _page(self, Response response) except *:
+        """The reply as this visitor's own, where it is a page: it needs the whole body."""
+        if not is_page(response):
+            return REPLY
+        self.page = page_reply(self.engine.pages, self.ctx.personal, self.request, self.ctx, response)
+        if type(response.content) is bytes or type(response.content) is tuple:
+            return self.collected(response.content)
+        if self.request.method_wire == _HEAD:
+            self.page.without_body()
+        else:
+            self.collects = True
         return REPLY
+
+    cdef Step collected(self, object body) except *:
+        """All of the reply's body: the stored one, where it was stored."""
+        self.collects = False
+        return self._gather(self.page.begin(body))
+
+    cdef int left_alone(self, str reason) except -1:
+        """The body cannot be had as a whole: the reply goes out as it is."""
+        self.collects = False
+        return self.page.left_alone(reason)
+
+    cdef Step gathered(self) except *:
+        """Each of `asked` has its content, or its problem."""
+        return self._gather(self.page.gathered())
+
+    cdef Step _gather(self, bint is_ready) except *:
+        cdef Asked asked
+        cdef bint is_waiting
+        while not is_ready:
+            self.asked = self.page.asked
+            is_waiting = False
+            for asked in self.asked:
+                asked.problem = self._objection(asked.target)
+                is_waiting |= asked.problem is None
+            if is_waiting:
+                return GATHER
+            is_ready = self.page.gathered()
+        self.asked = None
+        return REPLY
+
+    cdef str _objection(self, bytes target):
+        """Why this exchange may not ask for that URL; what it may is counted."""
+        cdef Exchange outer = self
+        cdef int depth = 1
+        while True:
+            if outer.request.target_wire == target or depth > DEPTH_MAX:
+                return "loop"
+            if outer.outer is None:
+                break
+            outer = outer.outer
+            depth += 1
+        if outer.inner_count == FRAGMENTS_MAX:
+            return "too_many"
+        outer.inner_count += 1
+        return None
+
+    cdef Exchange inside(self, bytes target):
+        """The exchange of another URL of this site, as if the client had asked for that."""
+        cdef Exchange exchange = Exchange.__new__(Exchange)
+        cdef Py_ssize_t path_length = target.find(b"?")
+        exchange.engine, exchange.site, exchange.outer = self.engine, self.site, self
+        exchange.store, exchange.purges, exchange.origin_states = self.store, self.purges, self.origin_states
+        exchange.now_us = self.now_us
+        exchange.request = make_request(
+            _GET, target, len(target) if path_length < 0 else path_length, self.request.authority, self.request.host_wire,
+            _fields_inside(self.request.fields), 1, self.request.secure,
+        )
+        exchange.ctx = make_context(self.ctx.now, self.ctx.client_address, self.ctx.geo_table, self.site.origin, target)
+        memcpy(exchange.ctx.geo_address, self.ctx.geo_address, 16)
+        return exchange
 
     cdef int _culprit(self, object failure) except -1:
         self.failure = failure
@@ -548,9 +643,23 @@ cdef class Exchange:
         return self._told(self.failed(status, error))
 
 
-_STEPS = {REPLY: "reply", FETCH: "fetch", WAIT: "wait", SHARE: "share"}
+_STEPS = {REPLY: "reply", FETCH: "fetch", WAIT: "wait", SHARE: "share", GATHER: "gather"}
 
 
+cdef Fields _fields_inside(Fields fields):
+    """What of a request goes along to a URL inside of its page: not what is about its body, its parts or the connection."""
+    cdef Fields kept = Fields.__new__(Fields)
+    cdef FieldName name
+    cdef Py_ssize_t i
+    kept.head = fields.head
+    for i in range(fields.total):
+        name = fields.name_at(i)
+        if not name.traits & (HOP_BY_HOP | CONDITIONAL) and name.id not in (
+            CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING, EXPECT, ACCEPT_ENCODING
+        ):
+            kept.append(name, fields.value_at(i))
+    kept.frozen = True
+    return kept
 
 
 cdef Fields _lines_of(list names, Fields fields):

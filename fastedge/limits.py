@@ -270,7 +270,21 @@ esi_depth_max = 16  # ESI tags inside one another
 esi_expression_terms_max = 64
 esi_expression_bytes_max = 1024
 esi_url_bytes_max = 2 * 1024  # of an esi:include
+esi_variable_bytes_max = 2 * 1024  # of a cookie, a field or a query; a longer one is none
 html_value_bytes_max = 256 * 1024  # of one slot; a longer value is none
+html_pages_share = 8  # compiled pages take at most one such part of cache.memory_mb
+html_pages_bytes_min = 8 * 1024 * 1024  # and so much where there is little or no memory tier
+fragments_max = 64  # from URLs, in all pages inside of one another that answer one request
+fragments_depth_max = 3  # pages and fragments inside one another
+reply_pieces_max = 60  # of a page that goes to the socket as it is; of more the body is joined first
+edge_errors_max = 16  # told of one reply
+personal_values_max = 1024  # that one source names
+fragments_bytes_max = 16 * 1024 * 1024  # one [fragments] file
+fragments_max = 64  # sections of edge.toml
+fragments_in_table_max = 10_000
+fragment_url_bytes_max = 4 * 1024  # of an Include with its values; a longer one is nowhere
+fragment_wait_ms = 500  # for an Include or an esi:include, unless the stage says otherwise
+fragment_wait_ms_max = 30_000
 gzip_stored_bytes_max = 512  # of a value that goes into a gzip stream as it is; longer ones are compressed
 
 # --- a worker --------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def key_hash(bytes key not None):
 cdef bytes key_of(Request request, Plan plan):
     cdef OriginField field
     cdef list parts
-    if not plan.edits and not plan.key_parts and PyBytes_GET_SIZE(request.authority) == PyBytes_GET_SIZE(request.host_wire):
+    if not plan.key_parts and not _has_keyed(plan.edits) and PyBytes_GET_SIZE(request.authority) == PyBytes_GET_SIZE(request.host_wire):
         return _two_parts(request, plan)
     parts = [url_of(request, plan.target_wire), b"" if plan.origin_name is None else (<str> plan.origin_name).encode()]
     if request.authority != _authority(request):
@@ -43,6 +43,14 @@ cdef bytes key_of(Request request, Plan plan):
     for name, value in plan.key_parts:
         parts += [b"part", name, value]
     return b"".join([b"%d:%b" % (len(part), part) for part in parts])
+
+
+cdef bint _has_keyed(list edits) noexcept:
+    cdef Py_ssize_t i
+    for i in range(len(edits)):
+        if (<OriginField> edits[i]).keyed:
+            return True
+    return False
 
 
 cdef bytes url_of(Request request, bytes target):

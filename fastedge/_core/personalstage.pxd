@@ -8,7 +8,7 @@ cdef class PersonalStage(NativeStage):
     cdef readonly object rules          # fastedge.html.PageRules
     cdef readonly dict sources          # slot → ValueSource
     cdef readonly dict fallbacks        # slot → str or bytes, where the page's own content is not what is shown instead
-    cdef readonly object esi_source     # esi_source(Variable or Include) → ValueSource
+    cdef readonly object esi_source     # esi_source(Variable or Include) → ValueSource; None: no ESI
     cdef readonly bytes cache_control   # of the answer
     cdef readonly bytes vary            # names beside Accept-Encoding, or None
     cdef readonly bint gzip             # whether clients that accept gzip get it
@@ -21,3 +21,6 @@ cdef class PersonalStage(NativeStage):
     cdef PersonalStage beside(self, PersonalStage other)
     cdef ValueSource source_of(self, object input)      # an input of a template: a slot's name, a Variable, an Include
     cdef object value_of(self, ValueSource source, Request request, Context ctx)   # source.value, watched as a hook is
+    cdef bytes vary_of(self, tuple inputs)  # as `vary`, of a page with these inputs: with what its ESI reads
+    cdef int ask(self, Request request, Context ctx) except -1
+    cdef bint has_esi(self) noexcept

@@ -37,9 +37,14 @@ cdef class Template:
     cdef tuple wrappings
     cdef tuple tests
 
+    cdef list needed(self, list values)
     cdef list walk(self, tuple values, list refused, bint fragments)
+    cdef tuple pieces(self, tuple values, list refused)
     cdef bytes joined(self, tuple values, list refused)
     cdef bytes gzipped(self, tuple values, list refused)
     cdef int compress_spans(self) except -1
     cdef bytes _written(self, const Step* step, object value)
     cdef int _fill(self, list steps) except -1
+
+
+cdef object PENDING     # in place of a value that has not been asked for

@@ -17,6 +17,8 @@ from fastedge._core.stitch cimport Fragment, GzipWriter, crc_of, crc_operator, d
 cdef dict KINDS = {"static": STATIC, "value": VALUE, "jump": JUMP, "test": TEST, "attempt": ATTEMPT}
 cdef dict CONTEXTS = {name: number for number, name in enumerate(("text", "quoted", "url", "local_url", "url_part", "raw", "nothing"))}
 
+PENDING = object()
+
 
 @cython.final
 cdef class Template:
@@ -84,7 +86,7 @@ cdef class Template:
 
         The numbers of values that were there and could not be written safely are appended to `refused`.
         """
-        return PyList_AsTuple(self.walk(values, refused, False))
+        return self.pieces(values, refused)
 
     def render_bytes(self, tuple values not None, list refused=None):
         """The same in one piece."""
@@ -103,6 +105,31 @@ cdef class Template:
         return self.deflates is not None
 
     # --- the C face --------------------------------------------------------------------------------------------------
+
+    cdef list needed(self, list values):
+        """The numbers of values that are PENDING and that a rendering comes upon, as if each were there."""
+        cdef list found = [], marks = [0] * self.attempt_count
+        cdef int at = 0
+        cdef Step* step
+        cdef object value
+        while at < self.size:
+            step = &self.steps[at]
+            at += 1
+            if step.kind == VALUE:
+                value = values[step.number]
+                if value is PENDING:
+                    if step.number not in found:
+                        found.append(step.number)
+                    at = step.jump
+                elif value is not None and self._written(step, value) is not None:
+                    at = step.jump
+                elif step.attempt >= 0:
+                    at = marks[step.attempt]
+            elif step.kind == JUMP or (step.kind == TEST and not self.tests[step.number](values)):
+                at = step.jump
+            elif step.kind == ATTEMPT:
+                marks[step.number] = step.jump
+        return found
 
     cdef list walk(self, tuple values, list refused, bint fragments):
         """The segments; `numbers` says of each which span it is. `fragments`: those that go in as they are, stay what they are."""
@@ -150,6 +177,9 @@ cdef class Template:
             return text
         before, behind = self.wrappings[step.wrapping]
         return <bytes> before + text + <bytes> behind
+
+    cdef tuple pieces(self, tuple values, list refused):
+        return PyList_AsTuple(self.walk(values, refused, False))
 
     cdef bytes joined(self, tuple values, list refused):
         cdef list segments = self.walk(values, refused, False)

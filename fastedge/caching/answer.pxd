@@ -11,4 +11,5 @@ cdef struct Part:
     long long count     # -1: all of it, however long it is
 
 
+cdef Response whole_of(Stored stored, object content, bint is_edited, Part* part)
 cdef Response answer_of(Stored stored, Request request, object content, double now, bint is_edited, Part* part)

@@ -36,6 +36,12 @@ cdef Response answer_of(Stored stored, Request request, object content, double n
         response = _less(stored, request, content, now, part)
         if response is not None:
             return response
+    return whole_of(stored, content, is_edited, part)
+
+
+cdef Response whole_of(Stored stored, object content, bint is_edited, Part* part):
+    """All of it, whatever was asked for."""
+    part.first, part.count = 0, -1
     return _answer(stored, stored.status, fields_of(stored.head) if is_edited else None, content)
 
 

@@ -5,7 +5,10 @@ cdef Py_ssize_t KNOWN_MAX = 1024
 
 
 cdef bytes hit_lines(bytes cdn_id, long long age_s, long long ttl_s):
-    """The stored response satisfied the request; a negative `ttl_s` says for how long it has been stale."""
+    """The stored response satisfied the request; a negative `ttl_s` says for how long it has been stale, a negative `age_s`
+    leaves Age out."""
+    if age_s < 0:
+        return b"cache-status: %b; hit; ttl=%d\r\n" % (cdn_id, ttl_s)
     return b"age: %d\r\ncache-status: %b; hit; ttl=%d\r\n" % (age_s, cdn_id, ttl_s)
 
 

@@ -52,6 +52,13 @@ cdef class ClientConnection(FlightListener):
     cdef bint head_sent
     cdef Framing reply_framing
     cdef bytes held                 # a reply's head that waits for the first piece of its body
+    # a page that is to be whole before the reply is made
+    cdef list pieces                # of its body; None: nothing is collected
+    cdef long long pieces_size
+    cdef list page_nominated        # what the origin's Connection field listed, for the reply
+    cdef bint from_origin           # the reply's fields came from there a moment ago
+    cdef Framing page_framing       # how it would stream
+    cdef long long page_length
     cdef bytes upgrade
     cdef list nominated
     cdef int lingered
@@ -76,6 +83,10 @@ cdef class ClientConnection(FlightListener):
     cdef int _share(self) except -1
     cdef int _join(self, Flight flight) except -1
     cdef int _refresh(self, Exchange exchange) except -1
+    cdef int _collect(self, list nominated, Framing framing, long long length) except -1
+    cdef int _collect_piece(self, bytes data) except -1
+    cdef int _stream_after_all(self) except -1
+    cdef int _collected(self) except -1
     cdef int _stream(self, list nominated, Framing framing, long long length) except -1
     cdef bytes _hop(self, Request request)
     cdef int _finish(self) except -1
@@ -89,6 +100,7 @@ cdef class ClientConnection(FlightListener):
     cdef int _linger(self) except -1
     cdef int _write(self, bytes data) except -1
     cdef int _send(self, bytes data) except -1
+    cdef int _send_pieces(self, bytes head, tuple pieces) except -1
     cdef int _drop_fetch(self) except -1
     cdef int _leave_flight(self) except -1
     cdef int _patient_no_more(self) except -1

@@ -25,7 +25,7 @@ from fastedge.disk.body cimport COLD, DAMAGED, DiskBody
 from fastedge.engine cimport FETCH, REPLY, SEND, SHARE, Exchange, plain_answer
 from fastedge.errors import WireError
 from fastedge.limits import (
-    disk_window_bytes, drained_body_bytes_max, inline_body_bytes_max, leading_crlf_max, linger_bytes_max, pipelined_bytes_max,
+    disk_window_bytes, drained_body_bytes_max, html_bytes_max, inline_body_bytes_max, leading_crlf_max, linger_bytes_max, pipelined_bytes_max,
 )
 from fastedge.origin.fetch cimport Fetch, FetchListener, unsent_bytes
 from fastedge.origin.pool cimport Pool
@@ -39,8 +39,19 @@ cdef extern from "sys/socket.h" nogil:
     int MSG_DONTWAIT
     int MSG_MORE
     int MSG_NOSIGNAL
+    struct iovec:
+        void* iov_base
+        size_t iov_len
+    struct msghdr:
+        iovec* msg_iov
+        size_t msg_iovlen
+    ssize_t send_vector "sendmsg" (int descriptor, const msghdr* message, int flags)
+
+cdef extern from "Python.h":
+    Py_buffer* view_of "PyMemoryView_GET_BUFFER" (object view) noexcept
 
 cdef Py_ssize_t INLINE_MAX = inline_body_bytes_max
+cdef long long PAGE_MAX = html_bytes_max
 cdef long long FIRST_LOOK = disk_window_bytes
 cdef Py_ssize_t PIPELINED_MAX = pipelined_bytes_max
 cdef int LINGER_MAX = linger_bytes_max
@@ -49,6 +60,9 @@ cdef int LEADING_MAX = leading_crlf_max
 cdef bytes HEAD = b"HEAD"
 cdef bytes LINGER_0 = struct.pack("ii", 1, 0)
 cdef frozenset IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"))  # RFC 9110 §9.2.2
+
+cdef enum:
+    VECTOR_MAX = 64     # pieces of one reply that go to the socket in one call
 
 cdef enum State:
     READY       # between two requests, or in the middle of a head
@@ -288,7 +302,8 @@ cdef class ClientConnection(FlightListener):
         request.secure = secure
         self.request = request
         self.keep_alive = reader.keep_alive
-        self.head_sent = False
+        self.head_sent = self.from_origin = False
+        self.page_nominated = None
         self.body.start(reader.framing, reader.content_length)
         self.reading_body = not self.body.done
         self.expects_continue = reader.expects_continue and self.reading_body
@@ -383,6 +398,9 @@ cdef class ClientConnection(FlightListener):
         if step == REPLY:
             if exchange.failure is not None:
                 self.front.report(exchange.failure)
+            if exchange.page is not None and exchange.page.failures is not None:
+                for failure in exchange.page.failures:
+                    self.front.report(failure)
             self._reply()
             return self._refresh(exchange) if exchange.refreshes else 0
         if step == FETCH:
@@ -425,11 +443,9 @@ cdef class ClientConnection(FlightListener):
         cdef object content = response.content
         cdef Framing framing = LENGTH
         cdef long long length
-        if type(content) is tuple:
-            content = b"".join(content)
         if response.code == 205:
             content, is_file = b"", False       # RFC 9110 §15.3.6
-        length = (<DiskBody> content).length if is_file else len(<bytes> content)
+        length = (<DiskBody> content).length if is_file else size_of(content)
         if is_file and self.exchange.part.count >= 0:
             length = self.exchange.part.count
         if response.code == 204 or response.code == 304:
@@ -444,21 +460,21 @@ cdef class ClientConnection(FlightListener):
             self.keep_alive = False
         front.refresh_date(self.started)
         head = front.writer.response(
-            response, framing, length, front.date_line, None if response.stored is None else front.via, self.request.minor,
-            self.keep_alive, None, self.exchange.cache_lines(),
+            response, framing, length, front.date_line, None if response.stored is None and not self.from_origin else front.via,
+            self.request.minor, self.keep_alive, self.page_nominated, self.exchange.cache_lines(),
         )
         if is_file and framing == LENGTH and length:
             return self._reply_from_file(response, head)
-        if response.fields is None and self._is_plain() and self.exchange.age_s >= 0 and response.code == 200 and (
+        if response.fields is None and response.stored is self.exchange.stored and self._is_plain() and self.exchange.age_s >= 0 and response.code == 200 and (
             framing == LENGTH and length <= INLINE_MAX and self.exchange.ctx.cache == "HIT"
         ):
             front.ready.keep(response.stored, self.exchange.age_s, head)
-        if framing == LENGTH and length > INLINE_MAX:
+        if framing != LENGTH or (type(content) is bytes and length <= INLINE_MAX):
+            self._write(head)
+        else:
             self.head_sent = True
             self.bytes_out += len(head) + length
-            self.transport.writelines((head, content))
-        else:
-            self._write(head)
+            self._send_pieces(head, content if type(content) is tuple else (content,))
         return self._finish()
 
     cdef int _reply_from_file(self, Response response, bytes head) except -1:
@@ -739,6 +755,34 @@ cdef class ClientConnection(FlightListener):
         self.transport.write(data)
         return 0
 
+    cdef int _send_pieces(self, bytes head, tuple pieces) except -1:
+        """As `_send`, of a head and the pieces of a body, bytes and views of bytes."""
+        cdef iovec vector[VECTOR_MAX]
+        cdef msghdr message
+        cdef Py_ssize_t i
+        cdef ssize_t sent = 0, size = len(head)
+        cdef object piece
+        if len(pieces) >= VECTOR_MAX:
+            pieces = (b"".join(pieces),)
+        vector[0].iov_base, vector[0].iov_len = PyBytes_AS_STRING(head), size
+        for i, piece in enumerate(pieces, 1):
+            if type(piece) is bytes:
+                vector[i].iov_base, vector[i].iov_len = PyBytes_AS_STRING(<bytes> piece), len(<bytes> piece)
+            else:
+                vector[i].iov_base, vector[i].iov_len = view_of(piece).buf, view_of(piece).len
+            size += vector[i].iov_len
+        if self.descriptor >= 0 and not self.transport.get_write_buffer_size():
+            memset(&message, 0, sizeof(message))
+            message.msg_iov, message.msg_iovlen = vector, len(pieces) + 1
+            sent = send_vector(self.descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL)
+            if sent == size:
+                return 0
+        if sent <= 0:
+            self.transport.writelines((head, *pieces))
+        else:
+            self.transport.write(b"".join((head, *pieces))[sent:])
+        return 0
+
     cdef int _drop_fetch(self) except -1:
         cdef Fetch fetch = self.fetch
         cdef Reader reader = self.reader
@@ -798,6 +842,8 @@ cdef class ClientConnection(FlightListener):
         """The head of a reply whose body is still arriving."""
         cdef Front front = self.front
         cdef Response response = self.exchange.response
+        if self.exchange.collects:
+            return self._collect(nominated, framing, length)
         if self.exchange.failure is not None:
             front.report(self.exchange.failure)
         if not response.is_stream():
@@ -835,7 +881,39 @@ cdef class ClientConnection(FlightListener):
                 self.reader.pause()
         return 0
 
+    cdef int _collect(self, list nominated, Framing framing, long long length) except -1:
+        """Nothing is sent of a page before all of it is there, unless that would be too much."""
+        self.pieces, self.pieces_size = [], 0
+        self.page_nominated, self.page_framing, self.page_length = nominated, framing, length
+        self.from_origin = self.exchange.response.stored is None
+        return self._stream_after_all() if length > PAGE_MAX else 0
+
+    cdef int _collect_piece(self, bytes data) except -1:
+        self.pieces.append(data)
+        self.pieces_size += len(data)
+        return self._stream_after_all() if self.pieces_size > PAGE_MAX else 0
+
+    cdef int _stream_after_all(self) except -1:
+        cdef list pieces = self.pieces
+        self.pieces = None
+        self.exchange.left_alone("too_large")
+        self._stream(self.page_nominated, self.page_framing, self.page_length)
+        for piece in pieces:
+            self.on_body(piece)
+        return 0
+
+    cdef int _collected(self) except -1:
+        cdef Stored stored = self.exchange.response.stored
+        cdef object body = None if stored is None else stored.body
+        if type(body) is not bytes:     # it is stored nowhere, or on the disk alone
+            body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
+        self.pieces = None
+        self._act(self.exchange.collected(body))
+        return self._go_on()
+
     cdef int on_body(self, bytes data) except -1:
+        if self.pieces is not None:
+            return self._collect_piece(data)
         if self.reply_framing == NO_BODY:
             return 0
         if self.reply_framing == CHUNKED:
@@ -866,6 +944,8 @@ cdef class ClientConnection(FlightListener):
             self._account(None)
             self.close()
             return 0
+        if self.pieces is not None:
+            return self._collected()
         if self.reply_framing == CHUNKED:
             end = last_chunk(trailers if self.accepts_trailers else None, None)
             if self.held is not None:
@@ -880,6 +960,7 @@ cdef class ClientConnection(FlightListener):
         if self.fetch is not None:
             self.last_fetch = self.fetch
             self.fetch = None
+        self.pieces = None
         if self.state == CLOSING:
             return 0
         if not self.head_sent and self.state != TUNNEL:
@@ -991,3 +1072,13 @@ cdef class ClientConnection(FlightListener):
                 if self.reading_body and not self.write_paused:
                     self.timer.arm(self.front.body_queue, BODY_TIME, monotonic_us())
         return 0
+
+
+cdef Py_ssize_t size_of(object content) except -1:
+    """Bytes of a body, or of all its pieces."""
+    cdef Py_ssize_t size = 0
+    if type(content) is bytes:
+        return len(<bytes> content)
+    for piece in <tuple> content:
+        size += len(<bytes> piece) if type(piece) is bytes else view_of(piece).len
+    return size

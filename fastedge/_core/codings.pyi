@@ -1,0 +1,3 @@
+from fastedge._core.fields import Fields
+
+def takes_gzip(fields: Fields) -> bool: ...

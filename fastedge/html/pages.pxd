@@ -1,0 +1,43 @@
+from libc.stdint cimport uint64_t
+
+from fastedge._core.fields cimport Fields
+from fastedge._core.message cimport Response
+from fastedge._core.personalstage cimport PersonalStage
+from fastedge._core.stitch cimport Fragment
+from fastedge._core.stored cimport Stored
+from fastedge._core.template cimport Template
+
+
+cdef class Page:
+    """A page, compiled for one policy."""
+    cdef readonly Template template     # None: the page is left alone
+    cdef readonly str problem           # why
+    cdef readonly tuple sources         # ValueSource of each of the template's inputs
+    cdef readonly tuple names           # of each, for messages
+    cdef readonly bint asks             # whether one of them is a URL
+    cdef readonly bytes vary            # names beside Accept-Encoding, or None
+    cdef readonly tuple fallbacks       # of each, bytes; None: the page's own content
+    cdef bytes tag                      # of the page and the rules about it, 16 hexadecimal digits
+    cdef bint is_told                   # what was left alone of it, to the log
+    cdef object key                     # in its table, or None
+    cdef object body                    # what it was compiled from
+    cdef Py_ssize_t cost_bytes
+    cdef Stored stored                  # whose head was last made a personal one
+    cdef Stored personal                # the same with that head
+
+    cdef bytes etag_line(self, uint64_t values, bint gzip)
+
+
+cdef class Pages:
+    cdef object table                   # (id of a body, id of a PersonalStage) → Page; (id of a body, 0) → (body, Fragment)
+    cdef readonly Py_ssize_t bytes_max
+    cdef readonly Py_ssize_t bytes_used
+
+    cdef Page page_of(self, object body, Response response, PersonalStage personal)
+    cdef Fragment fragment_of(self, bytes body)
+    cdef int compress(self, Page page) except -1
+    cdef int _keep(self, object key, object entry, Py_ssize_t cost_bytes) except -1
+
+
+cdef bint is_page(Response response) except -1
+cdef bint is_stored_page(Stored stored) except -1

@@ -1,0 +1,164 @@
+"""The compiled pages of a worker: each body is compiled once for each policy, and found again as long as it is in use.
+
+Bounded in bytes; what has not been asked for the longest goes first, and is compiled again when it is.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcpy
+
+from collections import OrderedDict
+
+from xxhash import xxh3_64_hexdigest
+
+from fastedge._core.fields cimport CONTENT_ENCODING, CONTENT_TYPE, FieldName, Fields, known
+from fastedge._core.slotvalues cimport UrlSource
+from fastedge._core.storedhead cimport head_value
+from fastedge.html.compile import compile_page
+from fastedge.limits import html_bytes_max
+from fastedge.semantics.codings import decoded
+
+cdef enum:
+    ETAG_LINE = 44
+
+cdef FieldName _CONTENT_ENCODING = known(CONTENT_ENCODING)
+cdef FieldName _CONTENT_TYPE = known(CONTENT_TYPE)
+cdef frozenset WITHOUT_CONTENT = frozenset((204, 205, 206, 304))
+cdef const char* DIGITS = b"0123456789abcdef"
+cdef bytes HTML = b"text/html"
+
+
+@cython.final
+cdef class Page:
+    def __init__(self, Template template, str problem, PersonalStage personal, bytes tag=b""):
+        cdef list sources = [personal.source_of(input) for input in (() if template is None else template.inputs)]
+        self.template, self.problem, self.tag = template, problem, tag
+        self.vary = personal.vary if template is None else personal.vary_of(template.inputs)
+        self.sources = tuple(sources)
+        self.names = tuple([input if type(input) is str else "esi:include" for input in (() if template is None else template.inputs)])
+        self.fallbacks = tuple([_encoded(personal.fallbacks.get(name)) for name in self.names])
+        self.asks = any([isinstance(source, UrlSource) for source in sources])
+
+    cdef bytes etag_line(self, uint64_t values, bint gzip):
+        """A weak ETag, as a field line: of the page, its rules and the values, which the body is a function of."""
+        cdef bytes line = PyBytes_FromStringAndSize(NULL, ETAG_LINE)
+        cdef char* at = PyBytes_AS_STRING(line)
+        cdef int i
+        values ^= gzip
+        memcpy(at, b'etag: W/"', 9)
+        memcpy(at + 9, PyBytes_AS_STRING(self.tag), 16)
+        for i in range(16):
+            at[25 + i] = DIGITS[values >> (60 - 4 * i) & 15]
+        memcpy(at + 41, b'"\r\n', 3)
+        return line
+
+
+@cython.final
+cdef class Pages:
+    """`bytes_max`: what pages, templates and compressed spans may take together."""
+
+    def __init__(self, Py_ssize_t bytes_max):
+        self.table = OrderedDict()
+        self.bytes_max = bytes_max
+
+    def __len__(self):
+        return len(self.table)
+
+    cdef Page page_of(self, object body, Response response, PersonalStage personal):
+        """The page that a response's body is; kept where the body is a stored one, which others will be answered from."""
+        cdef object key = None, found
+        cdef Page page
+        cdef bytes coding
+        if response.stored is not None and type(body) is bytes:
+            key = (id(body), id(personal))
+            found = self.table.get(key)
+            if found is not None:
+                self.table.move_to_end(key)
+                return <Page> found
+        page = _compiled(body, _value(response, _CONTENT_ENCODING), _value(response, _CONTENT_TYPE), personal)
+        if key is not None:
+            page.key, page.body = key, (body, personal)     # as long as they are held no other object has their ids
+            page.cost_bytes = len(body) + (0 if page.template is None else len(page.template.page) + page.template.cost_bytes)
+            self._keep(key, page, page.cost_bytes)
+        return page
+
+    cdef Fragment fragment_of(self, bytes body):
+        """A stored body as a fragment that is compressed once."""
+        cdef object key = (id(body), 0)
+        found = self.table.get(key)
+        if found is None:
+            found = (body, Fragment(body))
+            self._keep(key, found, 2 * PyBytes_GET_SIZE(body))
+        else:
+            self.table.move_to_end(key)
+        return <Fragment> found[1]
+
+    cdef int compress(self, Page page) except -1:
+        """Has the spans compressed, once."""
+        cdef Py_ssize_t before = page.template.cost_bytes
+        if page.template.deflates is None:
+            page.template.compress_spans()
+            if page.key is not None and self.table.get(page.key) is page:
+                page.cost_bytes += page.template.cost_bytes - before
+                self.bytes_used += page.template.cost_bytes - before
+        return 0
+
+    cdef int _keep(self, object key, object entry, Py_ssize_t cost_bytes) except -1:
+        if cost_bytes > self.bytes_max // 4:
+            return 0
+        self.table[key] = entry
+        self.bytes_used += cost_bytes
+        while self.bytes_used > self.bytes_max:
+            _, gone = self.table.popitem(last=False)
+            self.bytes_used -= (<Page> gone).cost_bytes if type(gone) is Page else 2 * len(gone[0])
+        return 0
+
+
+cdef bytes _encoded(object text):
+    return text.encode("utf-8", "replace") if type(text) is str else text
+
+
+cdef Page _compiled(bytes body, bytes coding, bytes content_type, PersonalStage personal):
+    cdef bytes text = body
+    cdef object charset = None
+    if coding is not None:
+        text = decoded(body, coding, html_bytes_max)
+    if text is None:
+        return Page(None, "encoding", personal)
+    if len(text) > html_bytes_max:
+        return Page(None, "too_large", personal)
+    for parameter in content_type.split(b";")[1:]:
+        name, _, value = parameter.partition(b"=")
+        if name.strip().lower() == b"charset":
+            charset = value.strip(b" \t\"").decode("latin-1")
+            break
+    template = compile_page(text, personal.rules, charset)
+    return Page(template, None, personal, xxh3_64_hexdigest(repr(personal.rules).encode() + text).encode())
+
+
+cdef bytes _value(Response response, FieldName name):
+    if response.fields is None:
+        return head_value(response.stored.head, name)
+    return response.fields.combined(name)
+
+
+cdef bint is_page(Response response) except -1:
+    """Whether it is HTML, and whole."""
+    cdef bytes content_type
+    if response.code in WITHOUT_CONTENT or response.code < 200:
+        return False
+    content_type = _value(response, _CONTENT_TYPE)
+    return content_type is not None and _is_html(content_type)
+
+
+cdef bint is_stored_page(Stored stored) except -1:
+    cdef bytes content_type = head_value(stored.head, _CONTENT_TYPE)
+    return content_type is not None and stored.status not in WITHOUT_CONTENT and _is_html(content_type)
+
+
+cdef bint _is_html(bytes content_type) except -1:
+    """RFC 9110 §8.3.1: a media type is the same in any case, and parameters may come behind it."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(HTML)
+    if PyBytes_GET_SIZE(content_type) < size or content_type[:size].lower() != HTML:
+        return False
+    return PyBytes_GET_SIZE(content_type) == size or content_type[size:size + 1] in b"; \t"
