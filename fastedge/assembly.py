@@ -25,6 +25,7 @@ from fastedge.config.snapshot import Makers, Snapshot, make_snapshot
 from fastedge.config.sources import Sources
 from fastedge.engine import Engine, Site
 from fastedge.geofiles import read_table
+from fastedge.html import load_fragments
 from fastedge.identity.api_keys import ApiKeys
 from fastedge.identity.keys import KeySet
 from fastedge.identity.passwords import Users
@@ -47,6 +48,7 @@ MAKERS = Makers(
     users=lambda name, data: Users.from_lines(data, name=name),
     fetched=not_fetched,
     table=load_table,
+    fragments=load_fragments,
     geo=lambda source, sources: read_table(source, sources.file, sources.shown),
     revocations=lambda name, data, entries_max: private_list(name, data, entries_max, now()),
     experiments=lambda name, data: ExperimentSlots(read_settings(name, data)),

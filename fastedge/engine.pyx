@@ -37,7 +37,7 @@ from fastedge.caching.vary cimport matches, selection
 from fastedge.errors import StageError
 from fastedge.html.pages cimport Pages, is_page, is_stored_page
 from fastedge.html.reply cimport Asked, page_reply
-from fastedge.limits import fragments_depth_max, fragments_max, html_pages_bytes_min
+from fastedge.limits import fragments_asked_max, fragments_depth_max, html_pages_bytes_min
 
 cdef FieldName _CDN_LOOP = known(CDN_LOOP)
 cdef FieldName _DATE = known(DATE)
@@ -52,7 +52,7 @@ cdef frozenset NEVER_ASKED = frozenset((
     "dns_timeout", "tls_certificate_error", "tls_protocol_error",
 ))
 cdef bytes _HEAD = b"HEAD"
-cdef int FRAGMENTS_MAX = fragments_max
+cdef int FRAGMENTS_MAX = fragments_asked_max
 cdef int DEPTH_MAX = fragments_depth_max
 cdef unsigned long long HAS_MORE_THAN_A_HEAD = 1ULL << CONTENT_LENGTH | 1ULL << TRANSFER_ENCODING | 1ULL << UPGRADE | 1ULL << EXPECT
 cdef unsigned long long FOR_THE_ORIGIN = 1ULL << IF_MATCH | 1ULL << IF_UNMODIFIED_SINCE    # RFC 9111 §4.3.2

@@ -20,6 +20,7 @@ from fastedge.cli import COMMANDS, main
 from fastedge.config import Sources, load
 from fastedge.engine import Engine, Site
 from fastedge.geo.data import shipped_table
+from fastedge.html import load_fragments
 from fastedge.identity.api_keys import ApiKeys
 from fastedge.identity.keys import KeySet
 from fastedge.identity.passwords import Users, new_hash
@@ -38,6 +39,7 @@ SNAPSHOT = SimpleNamespace(
     },
     tables={"moved": load_table("moved.csv", b"source,target\n/a,/b\n")},
     origins=frozenset({"main", "beta", "eu", "eu-de", "us", "checkout-v2"}),
+    fragments={"banners": load_fragments("banners.json", b'{"DE": "<p>Hallo</p>"}')},
     geo=shipped_table(),
     revocations=None,
 )

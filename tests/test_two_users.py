@@ -19,6 +19,7 @@ from fastedge import CONTINUE, Context, Match, Pipeline, Request, Response, When
 from fastedge._core.key import cache_key
 from fastedge.engine import Engine, Exchange, Site
 from fastedge.geo import Place, compile_table, load
+from fastedge.html import load_fragments
 from fastedge.identity.api_keys import ApiKeys, key_hash
 from fastedge.identity.keys import KeySet
 from fastedge.identity.mac import mac_with
@@ -32,14 +33,22 @@ from fastedge.stages import (
     ApiKeyAuth,
     BasicAuth,
     CacheRules,
+    Claim,
+    Cookie,
     Experiment,
+    Fragments,
+    Geo,
     GeoGate,
     GeoHeaders,
     GeoRoute,
+    Include,
     JwtAuth,
+    Personalize,
     Redirects,
     Require,
     SignedUrl,
+    Slot,
+    Variant,
 )
 
 NOW = 1_800_000_000.0
@@ -57,6 +66,7 @@ class Snapshot:
     geo: Any
     credentials: Any
     experiments: Any = None
+    fragments: Any = None
     revocations: Any = None
 
 
@@ -72,7 +82,9 @@ CHEAP = "$argon2id$v=19$m=8,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$LSf8dWS2rDg/5QPLiItEL
 CREDENTIALS = {"keys": api_keys(), "people": Users.from_lines(f"ann:{CHEAP}\nbob:{CHEAP}".encode())}
 SNAPSHOT = Snapshot({"shop": KeySet.from_secret(SECRET)}, {}, frozenset({"main", "eu", "us"}), TABLE, CREDENTIALS)
 SNAPSHOT = replace(
-    SNAPSHOT, experiments=ExperimentSlots({"killed": Setting("off", None, "b"), "kept": Setting("paused")})
+    SNAPSHOT,
+    fragments={"banners": load_fragments("banners.json", b'{"DE": "<p>Hallo</p>"}')},
+    experiments=ExperimentSlots({"killed": Setting("off", None, "b"), "kept": Setting("paused")}),
 )
 AUTH = {"keys": "shop", "issuer": "https://id.shop.example", "audience": "shop"}
 
@@ -155,6 +167,15 @@ def stage_sets() -> dict[str, list[Any]]:
     by_url = SignedUrl(keys={"k": "shop"}, query=["x"])
     by_header = JwtAuth(**AUTH, forward_claims={"sub": "x-user"})
     by_claim = Experiment("pay", halves, sticky_by="claim:sub")
+    personal = Personalize(
+        Slot("name", Claim("sub")),
+        Slot("uid", Cookie("uid", bytes_max=64)),
+        Slot("hero", Variant("exp", {"a": "/a.jpg", "b": "/b.jpg"})),
+        Slot("banner", Fragments("banners", Geo("country")), raw=True),
+        Slot("cart", Include("/cart?c={country}", country=Geo("country")), raw=True),
+        Slot("hello", lambda request, ctx: request.cookie("uid")),
+        esi=True,
+    )
     layer = Layer("shop", {"one": (0, 5_000), "two": (5_000, 8_000)}, sticky_by=["cookie:uid", "address"])
     return {
         "Redirects": [Redirects(rows=[("/old", "/new"), ("/a/*", "/b/*")])],
@@ -239,6 +260,14 @@ def stage_sets() -> dict[str, list[Any]]:
         "CacheRules by variant": [Experiment("exp", halves, header=None), CacheRules(key=["variant:exp"])],
         "CacheRules stripping cookies": [CacheRules(strip_cookies=True, bypass=["cookie:beta"])],
         "CacheRules keeping a cookie": [CacheRules(strip_cookies=True, key=["cookie:uid"], ignore_cookies=True)],
+        "Personalize": [personal],
+        "Personalize twice, and all that it shows": [
+            JwtAuth(**AUTH),
+            Experiment("exp", halves),
+            personal,
+            When("/a/*", Personalize(Slot("uid", Cookie("uid", allow=["ann"])))),
+            CacheRules(strip_cookies=True),
+        ],
         "When": [When("/a/*", GeoRoute({"US": "us"}), JwtAuth(**AUTH)), When("/*", Experiment("exp", halves))],
         "Match": [When(Match(field={"x-user": "ann"}), ToCountry()), When(Match(query={"q": "*"}), Parts())],
         "custom": [ToCountry(), AddsAndRemoves(), Parts()],
@@ -258,8 +287,9 @@ def stage_sets() -> dict[str, list[Any]]:
 
 
 SETS = stage_sets()
-# What each set's stages are; "When" and "Match" scope stages and have none of their own to show.
-COVERED = {"Match", "When", *(type(stage).__name__ for name, many in SETS.items() for stage in many)}
+# What each set's stages are; the others scope stages, or are parts of one, and have none of their own to show.
+PARTS = {"Match", "When", "Slot", "Claim", "Cookie", "Geo", "Variant", "Fragments", "Include"}
+COVERED = {*PARTS, *(type(stage).__name__ for name, many in SETS.items() for stage in many)}
 
 
 def test_every_stage_that_ships_is_held_to_it() -> None:

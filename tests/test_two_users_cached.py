@@ -53,9 +53,9 @@ def said(exchange: Exchange, says_back: tuple[str, ...]) -> bytes:
 def own_lines(exchange: Exchange, name: str) -> list[str]:
     """The client's own lines of that name, as the origin gets them."""
     plan = exchange.ctx.plan
-    rest = [value for edited, value, keyed in plan.header_edits if edited == name == "cookie" and value and not keyed]
-    if rest:
-        return rest[-1:]
+    edits = [(value, keyed) for edited, value, keyed in plan.header_edits if edited == name == "cookie"]
+    if edits and edits[-1][0] and not edits[-1][1]:
+        return [edits[-1][0]]  # what a stage has left of them
     return [] if name in replaced_fields(plan) else exchange.request.headers.get_all(name)
 
 

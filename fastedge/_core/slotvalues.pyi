@@ -50,7 +50,7 @@ class EsiVariable(ValueSource):
 @final
 class EsiInclude(UrlSource):
     def __init__(
-        self, src: Iterable[str | EsiVariable], alt: Iterable[str | EsiVariable], wait_ms: int = 0
+        self, src: Iterable[str | ValueSource], alt: Iterable[str | ValueSource], wait_ms: int = 0
     ) -> None: ...
 
 def constant(value: _Constant) -> bytes | Fragment: ...

@@ -19,10 +19,9 @@ from fastedge._core.queryrules cimport raw_values
 from fastedge._core.stitch cimport Fragment
 
 from fastedge.errors import StageError
-from fastedge.limits import esi_variable_bytes_max, fragment_url_bytes_max
+from fastedge.limits import esi_variable_bytes_max
 
 cdef Py_ssize_t VARIABLE_MAX = esi_variable_bytes_max
-cdef Py_ssize_t URL_MAX = fragment_url_bytes_max
 cdef str _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 cdef FieldName _REFERER = intern_text("referer")
 
@@ -220,7 +219,6 @@ cdef list written(parts):
 cdef bytes filled(list parts, Request request, Context ctx):
     """A URL. Each value is one component of it, percent-encoded: it adds no segment, no parameter, and leads nowhere else."""
     cdef list pieces = []
-    cdef Py_ssize_t size = 0
     cdef object value
     cdef bytes piece
     for part in parts:
@@ -236,8 +234,7 @@ cdef bytes filled(list parts, Request request, Context ctx):
             if piece is None or piece == b"." or piece == b"..":    # a dot segment, percent-encoded or not (RFC 3986 §5.2.4)
                 return None
         pieces.append(piece)
-        size += PyBytes_GET_SIZE(piece)
-    return b"".join(pieces) if size <= URL_MAX else None
+    return b"".join(pieces)
 
 
 # --- ESI --------------------------------------------------------------------------------------------------------------

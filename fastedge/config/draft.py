@@ -111,6 +111,8 @@ def _references(config: EdgeConfig, sites: Mapping[int, Site]) -> Iterator[Refer
         yield Reference("experiments.exposures_key_env", name, limits.key_bytes_max, is_file=False)
     for name, table in config.tables.items():
         yield Reference(dotted(dotted("tables", name), "file"), table.file, limits.table_bytes_max)
+    for name, fragments in config.fragments.items():
+        yield Reference(dotted(dotted("fragments", name), "file"), fragments.file, limits.fragments_bytes_max)
     if config.admin and config.admin.token_env:
         yield Reference("admin.token_env", config.admin.token_env, limits.key_bytes_max, is_file=False)
     for i, site in sites.items():

@@ -329,6 +329,12 @@ class Table(Struct, frozen=True, kw_only=True):
     file: Annotated[FilePath, Meta(description="The rows: CSV, or JSON.")]
 
 
+class FragmentTable(Struct, frozen=True, kw_only=True):
+    """HTML by name, for slots of personal pages."""
+
+    file: Annotated[FilePath, Meta(description='A JSON object of HTML: `{"DE": "<p>Hallo</p>"}`.')]
+
+
 class Cache(Struct, frozen=True, kw_only=True):
     """Where stored responses are kept, and how much room they have."""
 
@@ -438,6 +444,7 @@ class EdgeConfig(Struct, frozen=True, kw_only=True):
     revocations: Revocations = Revocations()
     experiments: Experiments = Experiments()
     tables: Mapping[str, Table] = MappingProxyType({})
+    fragments: Mapping[str, FragmentTable] = MappingProxyType({})
     cache: Cache = Cache()
     geo: Geo = Geo()
     log: Log = Log()
@@ -477,6 +484,7 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         "revocations": Section(Revocations),
         "experiments": Section(Experiments),
         "tables": Section(Table, Shape.NAMED, limits.tables_max),
+        "fragments": Section(FragmentTable, Shape.NAMED, limits.fragments_max),
         "cache": Section(Cache),
         "geo": Section(Geo),
         "log": Section(Log),

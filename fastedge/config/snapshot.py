@@ -23,7 +23,8 @@ Maker = Callable[[str, bytes], Any]  # of a name for messages and the bytes; rai
 
 class Makers(Struct, frozen=True):
     """Who makes what: key sets of a shared secret, a PEM file and a JWK Set, the place of a set that is fetched, API
-    keys, users, a redirect table, a geo table, revocations (at most so many), and the slots of experiments."""
+    keys, users, a redirect table, fragments of pages, a geo table, revocations (at most so many), and the slots of
+    experiments."""
 
     secret: Maker
     public_key: Maker
@@ -32,14 +33,15 @@ class Makers(Struct, frozen=True):
     api_keys: Maker
     users: Maker
     table: Maker
+    fragments: Maker
     geo: Callable[[GeoSource, Sources], Any]
     revocations: Callable[[str, bytes, int], Any]
     experiments: Callable[[str, bytes], Any]
 
 
 class Snapshot(Struct, frozen=True):
-    """What a pipeline is bound to: `keys`, `credentials` and `tables` by name, the names of the origins, the geo table,
-    the revocations (None where nobody can be revoked), and the slots of experiments."""
+    """What a pipeline is bound to: `keys`, `credentials`, `tables` and `fragments` by name, the names of the origins,
+    the geo table, the revocations (None where nobody can be revoked), and the slots of experiments."""
 
     keys: Mapping[str, Any]
     tables: Mapping[str, Any]
@@ -48,6 +50,7 @@ class Snapshot(Struct, frozen=True):
     credentials: Mapping[str, Any] = MappingProxyType({})
     revocations: Any = None
     experiments: Any = None
+    fragments: Mapping[str, Any] = MappingProxyType({})
 
     def __repr__(self) -> str:
         return f"<Snapshot: {len(self.keys)} keys, {len(self.tables)} tables, {len(self.origins)} origins>"
@@ -61,7 +64,8 @@ def make_snapshot(config: EdgeConfig, sources: Sources, makers: Makers, revocati
     problems: list[Problem] = []
     keys = _made(problems, sources, _keys(config, sources, makers))
     credentials = _made(problems, sources, _credentials(config, sources, makers))
-    tables = _made(problems, sources, _tables(config, sources, makers))
+    tables = _made(problems, sources, _files("tables", config.tables, makers.table, sources))
+    fragments = _made(problems, sources, _files("fragments", config.fragments, makers.fragments, sources))
     try:
         geo = makers.geo(geo_source(config), sources)
     except ConfigErrors as errors:
@@ -79,6 +83,7 @@ def make_snapshot(config: EdgeConfig, sources: Sources, makers: Makers, revocati
         credentials,
         revocations,
         experiments["experiments"],
+        fragments,
     )
 
 
@@ -129,10 +134,14 @@ def _credentials(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterat
                 yield name, key, _job(maker, name, sources.variables[variable])
 
 
-def _tables(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:
-    for name, table in config.tables.items():
-        job = _job(makers.table, sources.shown(table.file), sources.files[table.file])
-        yield name, dotted(dotted("tables", name), "file"), job
+def _files(section: str, tables: Mapping[str, Any], maker: Maker, sources: Sources) -> Iterator[_Job]:
+    """Of sections that are one file each."""
+    for name, table in tables.items():
+        yield (
+            name,
+            dotted(dotted(section, name), "file"),
+            _job(maker, sources.shown(table.file), sources.files[table.file]),
+        )
 
 
 def _revocations(config: EdgeConfig, sources: Sources, makers: Makers) -> Iterator[_Job]:

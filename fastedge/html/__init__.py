@@ -7,6 +7,7 @@ from fastedge.html.compile import PROBLEMS, compile_page
 from fastedge.html.encoding import page_encoding
 from fastedge.html.esi import Include
 from fastedge.html.expressions import Variable
+from fastedge.html.fragments import load_fragments
 from fastedge.html.rules import PageRules, Slot
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "Variable",
     "compile_page",
     "escape_value",
+    "load_fragments",
     "page_encoding",
 ]

@@ -2,16 +2,14 @@ from fastedge._core.body cimport BodyReader, Framing
 from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport Request, Response
 from fastedge.disk.body cimport DiskBody
-from fastedge.engine cimport Exchange
-from fastedge.origin.fetch cimport Fetch, FetchListener
+from fastedge.server.asking cimport Asking
 from fastedge.server.filesender cimport FileSender
-from fastedge.server.flight cimport Flight, FlightListener, Reader
 from fastedge.server.front cimport Front
+from fastedge.server.subrequest cimport Gathering
 from fastedge.server.timers cimport Timer
 
 
-cdef class ClientConnection(FlightListener):
-    cdef Front front
+cdef class ClientConnection(Asking):
     cdef object transport
     cdef int descriptor             # of its socket; -1: unknown, or closed
     cdef Timer timer
@@ -33,22 +31,15 @@ cdef class ClientConnection(FlightListener):
     cdef int empty_lines            # skipped before the next request line
     cdef size_t unsent              # in the transport when a time-out was armed
     # the request in hand
-    cdef Exchange exchange
-    cdef dict pools
     cdef bint asks_head             # also of what is no request otherwise: who asks HEAD reads no body
     cdef Request request
-    cdef Fetch fetch
-    cdef Fetch last_fetch           # the one that has ended, for the log
     cdef FileSender file            # a stored body on its way from the disk
-    cdef Reader reader              # its place in a fetch that it shares
+    cdef Gathering gathering        # what its page waits for
     cdef int status_refused
     cdef BodyReader body
-    cdef bint reading_body
     cdef list collected             # pieces of a body that is to be whole before the exchange starts; or None
     cdef long long body_size        # payload so far
     cdef bint keep_alive
-    cdef bint expects_continue
-    cdef bint accepts_trailers
     cdef bint head_sent
     cdef Framing reply_framing
     cdef bytes held                 # a reply's head that waits for the first piece of its body
@@ -59,11 +50,8 @@ cdef class ClientConnection(FlightListener):
     cdef bint from_origin           # the reply's fields came from there a moment ago
     cdef Framing page_framing       # how it would stream
     cdef long long page_length
-    cdef bytes upgrade
-    cdef list nominated
     cdef int lingered
     cdef double started
-    cdef readonly long long started_us
     cdef readonly long long bytes_in
     cdef readonly long long bytes_out
 
@@ -72,36 +60,23 @@ cdef class ClientConnection(FlightListener):
     cdef bint _takes_override(self, Fields fields, unsigned char* packed16) except -1
     cdef Py_ssize_t _read_body(self, bytes data, Py_ssize_t position) except -2
     cdef int _start(self) except -1
-    cdef int _act(self, int step) except -1
-    cdef int _send_hit(self) except -1
     cdef bint _is_plain(self) except -1
-    cdef int _reply(self) except -1
     cdef bytes _send_at_once(self, bytes head, DiskBody body, long long* first, long long* count)
     cdef int _reply_from_file(self, Response response, bytes head) except -1
-    cdef int _start_fetch(self) except -1
-    cdef Fetch _fetch_for(self, Exchange exchange, FetchListener listener, bint is_shared)
-    cdef int _share(self) except -1
-    cdef int _join(self, Flight flight) except -1
-    cdef int _refresh(self, Exchange exchange) except -1
     cdef int _collect(self, list nominated, Framing framing, long long length) except -1
+    cdef int _collect_file(self, DiskBody body) except -1
     cdef int _collect_piece(self, bytes data) except -1
     cdef int _stream_after_all(self) except -1
     cdef int _collected(self) except -1
-    cdef int _stream(self, list nominated, Framing framing, long long length) except -1
-    cdef bytes _hop(self, Request request)
     cdef int _finish(self) except -1
     cdef int _ready(self) except -1
     cdef int _read_on(self) except -1
     cdef Py_ssize_t _skip_empty_lines(self, bytes data, Py_ssize_t position) noexcept
     cdef bint _has_moved(self) except -1
     cdef int _reset(self) except -1
-    cdef int _go_on(self) except -1
     cdef int _refuse(self, int status, str reason) except -1
     cdef int _linger(self) except -1
     cdef int _write(self, bytes data) except -1
     cdef int _send(self, bytes data) except -1
     cdef int _send_pieces(self, bytes head, tuple pieces) except -1
-    cdef int _drop_fetch(self) except -1
-    cdef int _leave_flight(self) except -1
-    cdef int _patient_no_more(self) except -1
     cdef int _account(self, str error) except -1

@@ -16,22 +16,24 @@ from fastedge._core.address cimport parse_address
 from fastedge._core.forwarded cimport hop_of, next_forwarded, next_forwarded_for, node_of, text_of
 from fastedge._core.body cimport CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, BodyReader, Framing
 from fastedge._core.fields cimport FieldName, Fields
-from fastedge._core.message cimport STREAM, Plan, Request, Response, make_response
+from fastedge._core.message cimport Request, Response
 from fastedge._core.stored cimport Stored
 from fastedge._core.wire cimport RequestReader, check_partial_head, head_end
 from fastedge._core.writer cimport chunk, last_chunk
 from fastedge.clock cimport monotonic_us, steady_us, wall_seconds
 from fastedge.disk.body cimport COLD, DAMAGED, DiskBody
-from fastedge.engine cimport FETCH, REPLY, SEND, SHARE, Exchange, plain_answer
+from fastedge.engine cimport Exchange, plain_answer
 from fastedge.errors import WireError
 from fastedge.limits import (
-    disk_window_bytes, drained_body_bytes_max, html_bytes_max, inline_body_bytes_max, leading_crlf_max, linger_bytes_max, pipelined_bytes_max,
+    disk_window_bytes, drained_body_bytes_max, html_bytes_max, inline_body_bytes_max, leading_crlf_max, linger_bytes_max,
+    pipelined_bytes_max,
 )
-from fastedge.origin.fetch cimport Fetch, FetchListener, unsent_bytes
-from fastedge.origin.pool cimport Pool
-from fastedge.server.flight cimport Flight, FlightListener, Flights, Reader
+from fastedge.origin.fetch cimport Fetch, unsent_bytes
+from fastedge.server.asking cimport Asking
+from fastedge.server.filereader cimport FileReader
 from fastedge.server.front cimport Front
 from fastedge.server.observer cimport Traffic
+from fastedge.server.subrequest cimport Gathering
 from fastedge.server.timers cimport Timer
 
 cdef extern from "sys/socket.h" nogil:
@@ -59,7 +61,6 @@ cdef long long DRAINED_MAX = drained_body_bytes_max
 cdef int LEADING_MAX = leading_crlf_max
 cdef bytes HEAD = b"HEAD"
 cdef bytes LINGER_0 = struct.pack("ii", 1, 0)
-cdef frozenset IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"))  # RFC 9110 §9.2.2
 
 cdef enum:
     VECTOR_MAX = 64     # pieces of one reply that go to the socket in one call
@@ -82,7 +83,7 @@ cdef enum TimeOut:
 
 
 @cython.final
-cdef class ClientConnection(FlightListener):
+cdef class ClientConnection(Asking):
     """An asyncio protocol; `front` is shared with the worker's other connections."""
 
     def __init__(self, Front front):
@@ -391,31 +392,6 @@ cdef class ClientConnection(FlightListener):
             return 0
         return self._act(self.exchange.start())
 
-    cdef int _act(self, int step) except -1:
-        cdef Exchange exchange = self.exchange
-        if step == SEND:
-            return self._send_hit()
-        if step == REPLY:
-            if exchange.failure is not None:
-                self.front.report(exchange.failure)
-            if exchange.page is not None and exchange.page.failures is not None:
-                for failure in exchange.page.failures:
-                    self.front.report(failure)
-            self._reply()
-            return self._refresh(exchange) if exchange.refreshes else 0
-        if step == FETCH:
-            return self._start_fetch()
-        if step == SHARE:
-            return self._share()
-        self.front.perform(exchange.wait.step, partial(self._answered, exchange))
-        return 0
-
-    def _answered(self, Exchange exchange, answer):
-        """What a Wait asked for has come; the client may be gone meanwhile."""
-        if self.exchange is exchange:
-            self._act(exchange.resume(answer))
-            self._go_on()
-
     cdef int _send_hit(self) except -1:
         """A hit; what was sent for it within the same second is sent again."""
         cdef Exchange exchange = self.exchange
@@ -443,6 +419,8 @@ cdef class ClientConnection(FlightListener):
         cdef object content = response.content
         cdef Framing framing = LENGTH
         cdef long long length
+        if self.exchange.collects:
+            return self._collect_file(<DiskBody> content)
         if response.code == 205:
             content, is_file = b"", False       # RFC 9110 §15.3.6
         length = (<DiskBody> content).length if is_file else size_of(content)
@@ -465,8 +443,8 @@ cdef class ClientConnection(FlightListener):
         )
         if is_file and framing == LENGTH and length:
             return self._reply_from_file(response, head)
-        if response.fields is None and response.stored is self.exchange.stored and self._is_plain() and self.exchange.age_s >= 0 and response.code == 200 and (
-            framing == LENGTH and length <= INLINE_MAX and self.exchange.ctx.cache == "HIT"
+        if response.fields is None and self._is_plain() and self.exchange.age_s >= 0 and response.code == 200 and (
+            framing == LENGTH and length <= INLINE_MAX and self.exchange.ctx.cache == "HIT" and self.exchange.page is None
         ):
             front.ready.keep(response.stored, self.exchange.age_s, head)
         if framing != LENGTH or (type(content) is bytes and length <= INLINE_MAX):
@@ -541,110 +519,34 @@ cdef class ClientConnection(FlightListener):
         self._finish()
         self._go_on()
 
-    cdef int _start_fetch(self) except -1:
-        self.fetch = self._fetch_for(self.exchange, self, False)
-        return self.fetch.start(self.started_us)
+    cdef int _gather(self) except -1:
+        self.gathering = Gathering.__new__(Gathering)
+        return self.gathering.start(self)
 
-    cdef Fetch _fetch_for(self, Exchange exchange, FetchListener listener, bint is_shared):
-        """What the origin is asked. For several, it is asked for the whole, even if by a HEAD; or whether the stored response
-        is still good."""
-        cdef Front front = self.front
-        cdef Request request = exchange.request
-        cdef Plan plan = exchange.ctx.plan
-        cdef Pool pool = <Pool> self.pools[plan.origin_name]
-        cdef Fetch fetch = Fetch.__new__(Fetch)
-        cdef bytes host = pool.host_for(request.authority)
-        fetch.pool = pool
-        fetch.side = front.origin_side
-        fetch.listener = listener
-        fetch.head = front.writer.origin_request(
-            request, plan, host, next_forwarded(request.fields, self.peer_trusted, self._hop(request)),
-            next_forwarded_for(request.fields, self.peer_trusted, self.peer_text), front.via, front.cdn_loop,
-            self.body.framing, self.body.remaining, self.expects_continue, self.accepts_trailers, self.upgrade, self.nominated,
-            is_shared, exchange.validators() if is_shared else None,
-        )
-        fetch.is_shared = is_shared
-        fetch.lacks_host = host is None
-        fetch.idempotent = request.method_wire in IDEMPOTENT
-        fetch.may_retry = pool.may_retry
-        fetch.to_head = request.method_wire == HEAD and not is_shared
-        fetch.wants_tunnel = self.upgrade is not None
-        fetch.awaits_continue = self.expects_continue
-        fetch.replayable = True
-        fetch.pieces = []
-        fetch.sent = not self.reading_body
-        return fetch
+    cdef Framing _body_framing(self, long long* length) noexcept:
+        length[0] = self.body.remaining
+        return self.body.framing
 
-    cdef int _share(self) except -1:
-        """Joins a flight, or begins one for all who come meanwhile; where the last answer was for one alone nobody waits."""
-        cdef Flights flights = self.front.flights
-        cdef Exchange exchange = self.exchange
-        cdef Flight flight
-        cdef str reason = flights.unshared.reason_for(exchange)
-        cdef int step
-        if reason is not None:
-            return self._act(exchange.alone(reason))
-        flight = flights.find(exchange)
-        if flight is not None:
-            return self._join(flight)
-        if flights.tiers.load(exchange, partial(self._disk_was_asked, exchange)):
-            return 0
-        if exchange.falls_back():
-            return self._act(exchange.look())
-        claim = flights.tiers.claim(exchange)
-        if claim is not None and not claim.is_leader:
-            flight = flights.begin(exchange)
-            flight.follow = claim.follow(flight)
-            return self._join(flight)
-        step = exchange.lead()
-        if step != SHARE:
-            if claim is not None:
-                claim.release()
-            return self._act(step)
-        flight = flights.begin(exchange)
-        flight.claim = claim
-        self.reader = flight.join(self, exchange)
-        flight.fetch = self.reader.fetch = self._fetch_for(exchange, flight, True)
-        return flight.fetch.start(self.started_us)
-
-    cdef int _join(self, Flight flight) except -1:
-        """One of several who wait, though not for ever."""
-        self.reader = flight.join(self, self.exchange)
-        if not self.write_paused:
-            self.timer.arm(self.front.patience_queue, PATIENCE_TIME, monotonic_us())
-        return flight.catch_up(self.reader)
-
-    def _disk_was_asked(self, Exchange exchange):
-        if self.exchange is exchange:
-            self._act(exchange.look())
-            self._go_on()
-
-    cdef int _refresh(self, Exchange exchange) except -1:
-        """Has refreshed what was just sent stale, unless somebody is at it already; nobody waits for it."""
-        cdef Flight flight
-        if self.front.flights.find(exchange) is not None:
-            return 0
-        claim = self.front.flights.tiers.claim(exchange)
-        if claim is not None and not claim.is_leader:
-            return 0        # another worker is at it
-        if exchange.leads_refresh():
-            flight = self.front.flights.begin(exchange)
-            flight.claim = claim
-            flight.fetch = self._fetch_for(exchange, flight, True)
-            return flight.fetch.start(monotonic_us())
-        if claim is not None:
-            claim.release()
-        if exchange.failure is not None:
-            self.front.report(exchange.failure)
-        return 0
-
-    cdef bytes _hop(self, Request request):
-        """This connection's element of Forwarded; its clients seldom change the host that they ask."""
+    cdef bytes _forwarded(self, Request request):
+        """This connection's element is made once: its clients seldom change the host that they ask."""
         if self.hop is None or self.hop_authority is not request.authority or self.hop_secure != request.secure:
             self.hop = hop_of(self.peer_node, request.authority, request.secure)
             self.hop_authority = request.authority
             self.hop_secure = request.secure
-        return self.hop
+        return next_forwarded(request.fields, self.peer_trusted, self.hop)
+
+    cdef bytes _forwarded_for(self, Request request):
+        return next_forwarded_for(request.fields, self.peer_trusted, self.peer_text)
+
+    cdef int _be_patient(self) except -1:
+        if not self.write_paused:
+            self.timer.arm(self.front.patience_queue, PATIENCE_TIME, monotonic_us())
+        return 0
+
+    cdef int _patient_no_more(self) except -1:
+        if self.timer.kind == PATIENCE_TIME:
+            self.timer.disarm()
+        return 0
 
     cdef int _finish(self) except -1:
         """The reply is out: counts it, then on to the next request or to the end of the connection."""
@@ -784,19 +686,13 @@ cdef class ClientConnection(FlightListener):
         return 0
 
     cdef int _drop_fetch(self) except -1:
-        cdef Fetch fetch = self.fetch
-        cdef Reader reader = self.reader
         if self.file is not None:
             self.file.cancel()
             self.file = None
-        if reader is not None:
-            self._leave_flight()
-            reader.cancel()
-        if fetch is not None:
-            self.fetch = None
-            fetch.cancel()
-            self.last_fetch = fetch
-        return 0
+        if self.gathering is not None:
+            self.gathering.cancel()
+            self.gathering = None
+        return Asking._drop_fetch(self)
 
     cdef int _account(self, str error) except -1:
         """Counts and logs what ended, once."""
@@ -829,14 +725,6 @@ cdef class ClientConnection(FlightListener):
             self.bytes_out += len(head)
             self.transport.write(head)
         return 0
-
-    cdef int on_head(self, int status, Fields fields, list nominated, Framing framing, long long length) except -1:
-        self.exchange.fetched(make_response(status, fields, STREAM))
-        if self.exchange.said is not None:
-            self.front.flights.unshared.reconsider(self.exchange.key, self.exchange.said)
-        if self.exchange.gone is not None and self.front.observer is not None:
-            self.front.observer.invalidated(self.exchange.gone)
-        return self._stream(nominated, framing, length)
 
     cdef int _stream(self, list nominated, Framing framing, long long length) except -1:
         """The head of a reply whose body is still arriving."""
@@ -911,6 +799,20 @@ cdef class ClientConnection(FlightListener):
         self._act(self.exchange.collected(body))
         return self._go_on()
 
+    cdef int _collect_file(self, DiskBody body) except -1:
+        if body.length > PAGE_MAX:
+            self.exchange.left_alone("too_large")
+            return self._reply()
+        return FileReader(body, partial(self._file_is_read, self.exchange)).start()
+
+    def _file_is_read(self, Exchange exchange, content):
+        if self.exchange is not exchange:
+            return
+        if content is None:
+            self.front.store.drop(exchange.response.stored)
+        self._act(exchange.look() if content is None else exchange.collected(content))
+        self._go_on()
+
     cdef int on_body(self, bytes data) except -1:
         if self.pieces is not None:
             return self._collect_piece(data)
@@ -936,10 +838,7 @@ cdef class ClientConnection(FlightListener):
         return 0
 
     cdef int on_end(self, Fields trailers) except -1:
-        self._leave_flight()
-        if self.fetch is not None:
-            self.last_fetch = self.fetch
-            self.fetch = None
+        self._source_ended()
         if self.state == TUNNEL:
             self._account(None)
             self.close()
@@ -956,10 +855,7 @@ cdef class ClientConnection(FlightListener):
         return self._go_on()
 
     cdef int on_failure(self, int status, str error) except -1:
-        self._leave_flight()
-        if self.fetch is not None:
-            self.last_fetch = self.fetch
-            self.fetch = None
+        self._source_ended()
         self.pieces = None
         if self.state == CLOSING:
             return 0
@@ -972,57 +868,6 @@ cdef class ClientConnection(FlightListener):
         if self.reply_framing == UNTIL_CLOSE or self.state == TUNNEL:
             return self._reset()
         self.close()
-        return 0
-
-    # --- what a flight says -------------------------------------------------------------------------------------
-
-    cdef int on_shared_head(self, Stored arriving) except -1:
-        """The head of what is being stored; a part, or less than that, may be all that was asked for."""
-        cdef Exchange exchange = self.exchange
-        cdef long long length = arriving.length
-        self._patient_no_more()
-        exchange.reply_stored(arriving, "COLLAPSED" if exchange.collapsed else exchange.ctx.cache, STREAM)
-        if exchange.part.count >= 0:
-            self.reader.skip, self.reader.left, length = exchange.part.first, exchange.part.count, exchange.part.count
-        return self._stream(None, LENGTH if length >= 0 else CHUNKED, length)
-
-    cdef int on_own_head(self, Response response, list nominated, Framing framing, long long length) except -1:
-        self._patient_no_more()
-        self.exchange.reply_with(response)
-        return self._stream(nominated, framing, length)
-
-    cdef int on_stored(self, Stored stored, str outcome, int origin_status) except -1:
-        self._leave_flight()
-        self.exchange.origin_status = origin_status
-        self._act(self.exchange.reply_stored(stored, outcome, stored.body))
-        return self._go_on()
-
-    cdef int on_broken(self, object failure) except -1:
-        self._leave_flight()
-        self.exchange.broken(failure)       # the flight has reported it
-        self._reply()
-        return self._go_on()
-
-    cdef int on_released(self, str reason) except -1:
-        cdef Reader reader = self.reader
-        self._leave_flight()
-        reader.cancel()
-        self._act(self.exchange.look() if reason is None else self.exchange.alone(reason))
-        return self._go_on()
-
-    cdef int _leave_flight(self) except -1:
-        """It has ended, or goes on without this one; who began it says in the log what came of it."""
-        cdef Reader reader = self.reader
-        if reader is not None:
-            self._patient_no_more()
-            self.reader = None
-            if reader.fetch is not None:
-                self.last_fetch = reader.fetch
-        return 0
-
-    cdef int _patient_no_more(self) except -1:
-        if self.timer.kind == PATIENCE_TIME:
-            self.timer.disarm()
         return 0
 
     cdef int on_tunnel(self, Fields fields) except -1:

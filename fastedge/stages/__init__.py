@@ -9,6 +9,7 @@ from fastedge.stages.combined import AllOf, AnyOf
 from fastedge.stages.experiment import Experiment
 from fastedge.stages.geo import GeoGate, GeoHeaders, GeoRoute
 from fastedge.stages.jwt_auth import JwtAuth
+from fastedge.stages.personalize import Claim, Cookie, Fragments, Geo, Include, Personalize, Slot, Variant
 from fastedge.stages.redirects import Redirects
 from fastedge.stages.require import Require
 from fastedge.stages.signed_url import SignedUrl
@@ -19,14 +20,22 @@ __all__ = [
     "ApiKeyAuth",
     "BasicAuth",
     "CacheRules",
+    "Claim",
+    "Cookie",
     "Experiment",
+    "Fragments",
+    "Geo",
     "GeoGate",
     "GeoHeaders",
     "GeoRoute",
+    "Include",
     "JwtAuth",
     "Match",
+    "Personalize",
     "Redirects",
     "Require",
     "SignedUrl",
+    "Slot",
+    "Variant",
     "When",
 ]

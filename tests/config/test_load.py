@@ -17,7 +17,7 @@ MISMATCHES = [
     ("[serverr]", "serverr: unknown section; did you mean server?"),
     (
         "[x]",
-        "x: unknown section; known: admin, cache, credentials, experiments, geo, keys, log, origins, policy, revocations, server, sites,"
+        "x: unknown section; known: admin, cache, credentials, experiments, fragments, geo, keys, log, origins, policy, revocations, server, sites,"
         " tables",
     ),
     ("[server]\nworker = 1", "server.worker: unknown key; did you mean workers?"),

@@ -26,6 +26,7 @@ MAKERS = Makers(
     users=maker("users"),
     fetched=lambda source: source,
     table=maker("table"),
+    fragments=maker("fragments"),
     geo=lambda source, sources: source,
     revocations=lambda name, data, entries_max: (*maker("revocations")(name, data), entries_max),
     experiments=maker("experiments"),
@@ -54,6 +55,8 @@ api_keys_file = "h"
 users_env = "G"
 [tables.moved]
 file = "t/moved.csv"
+[fragments.banners]
+file = "t/banners.json"
 [geo]
 database = "g"
 [origins.x]
@@ -66,6 +69,7 @@ FILES = {
     "e": b"in e",
     "h": b"in h",
     "t/moved.csv": b"rows",
+    "t/banners.json": b"texts",
 }
 ENVIRONMENT = {"A": "in a\n", "D": "in d", "G": "in g"}
 
@@ -87,6 +91,7 @@ def test_snapshot_holds_what_the_makers_made(sources):
     }
     assert dict(snapshot.credentials) == {"h": ("api_keys", "h", b"in h"), "i": ("users", "i", b"in g")}
     assert dict(snapshot.tables) == {"moved": ("table", "t/moved.csv", b"rows")}
+    assert dict(snapshot.fragments) == {"banners": ("fragments", "t/banners.json", b"texts")}
     assert snapshot.origins == frozenset({"x"})
     assert snapshot.geo.files.keys() == {"geo.database"}
     assert snapshot.geo.database.endswith("/g")

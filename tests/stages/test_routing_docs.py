@@ -9,7 +9,7 @@ import pytest
 from fastedge import Context, Plan, Request, limits
 from fastedge._core.cachestage import SOURCES
 from fastedge.routing import find_loops, load_table
-from fastedge.stages import CacheRules, Experiment, Redirects, Require
+from fastedge.stages import CacheRules, Experiment, Personalize, Redirects, Require
 
 DOCS = Path(__file__).parents[2] / "docs" / "stages"
 
@@ -21,6 +21,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "stages"
         ("experiment.md", Experiment),
         ("cache_rules.md", CacheRules),
         ("require.md", Require),
+        ("personalize.md", Personalize),
     ],
 )
 def test_option_table_names_every_option_in_order(page, stage):

@@ -1,0 +1,3 @@
+from fastedge.server.flight import FlightListener
+
+class Asking(FlightListener): ...
