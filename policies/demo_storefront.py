@@ -25,7 +25,7 @@ def storefront(port: int) -> ThreadingHTTPServer:
                 self.answer(HTML, page.replace("{answer}", f"{answers[self.path]}").encode())
             elif url.path == "/fragments/delivery":
                 text = DELIVERY.get(parse_qs(url.query)["to"][0], "We deliver there, too.")
-                self.answer(HTML, f"{text} <small>(Answer {answers[self.path]} to {self.path})</small>".encode())
+                self.answer(HTML, f"{text} <small>(answer {answers[self.path]})</small>".encode())
             elif url.path in ("/shop/dawn.svg", "/shop/night.svg"):
                 self.answer("image/svg+xml", (FILES / url.path.removeprefix("/shop/")).read_bytes())
             else:

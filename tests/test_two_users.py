@@ -225,6 +225,8 @@ def stage_sets() -> dict[str, list[Any]]:
         "JwtAuth keying a claim": [JwtAuth(**AUTH, forward_claims=claims, key_claims=["plan"])],
         "JwtAuth keying all claims": [JwtAuth(**AUTH, forward_claims=claims, key_claims=["plan", "sub"])],
         "JwtAuth forwarding the token": [JwtAuth(**AUTH, forward_token=True)],
+        "JwtAuth that is optional": [JwtAuth(**AUTH, optional=True, forward_claims=claims, key_claims=["plan"])],
+        "JwtAuth that is optional, forwarding the token": [JwtAuth(**AUTH, optional=True, forward_token=True)],
         "JwtAuth with preflights": [JwtAuth(**AUTH, allow_preflight=True, forward_claims=claims, key_claims=["plan"])],
         "JwtAuth from a cookie and the query": [by_cookie],
         "JwtAuth from a cookie, then CacheRules": [by_cookie, CacheRules(strip_cookies=True, key=["cookie:beta"])],

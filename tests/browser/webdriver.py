@@ -52,12 +52,16 @@ class Browser:
         finally:
             self._driver.__exit__()
 
-    def open(self, url: str, fields: Mapping[str, str] | None = None) -> None:
-        """Returns when the page has loaded. `fields` go with it and all that it asks for; nothing is taken from a cache."""
+    def open(self, url: str, fields: Mapping[str, str] | None = None, cookie: tuple[str, str] | None = None) -> None:
+        """Returns when the page has loaded. `fields` go with it and all that it asks for; the browser has kept nothing."""
         self.devtools("Network.enable", {})
-        self.devtools("Network.setCacheDisabled", {"cacheDisabled": True})
+        self.devtools("Network.clearBrowserCache", {})
+        self.devtools("Network.clearBrowserCookies", {})
         self.devtools("Network.setExtraHTTPHeaders", {"headers": dict(fields or {})})
-        self._send("POST", f"{self._session}/url", {"url": url})
+        if cookie is not None:
+            self.devtools("Network.setCookie", {"name": cookie[0], "value": cookie[1], "url": url})
+        for one in ("about:blank", url):  # to open what is open would be to reload it, past every cache
+            self._send("POST", f"{self._session}/url", {"url": one})
 
     def run(self, script: str) -> Any:
         """What the body of a function returns, in the page."""
