@@ -23,8 +23,7 @@ def storefront(port: int) -> ThreadingHTTPServer:
             if url.path == "/shop":
                 page = (FILES / "page.html").read_text()
                 self.answer(HTML, page.replace("{answer}", f"{answers[self.path]}").encode())
-            elif url.path == "/fragments/delivery":
-                text = DELIVERY.get(parse_qs(url.query)["to"][0], "We deliver there, too.")
+            elif url.path == "/fragments/delivery" and (text := DELIVERY.get(parse_qs(url.query)["to"][0])):
                 self.answer(HTML, f"{text} <small>(answer {answers[self.path]})</small>".encode())
             elif url.path in ("/shop/dawn.svg", "/shop/night.svg"):
                 self.answer("image/svg+xml", (FILES / url.path.removeprefix("/shop/")).read_bytes())

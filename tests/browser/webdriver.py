@@ -21,6 +21,8 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
     "--hide-scrollbars",
+    # That of a browser with a screen: one that says HeadlessChrome is a bot, and in no experiment.
+    "--user-agent=Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36",
 ]
 ANSWER_S = 60
 
@@ -52,14 +54,11 @@ class Browser:
         finally:
             self._driver.__exit__()
 
-    def open(self, url: str, fields: Mapping[str, str] | None = None, cookie: tuple[str, str] | None = None) -> None:
+    def open(self, url: str, fields: Mapping[str, str] | None = None) -> None:
         """Returns when the page has loaded. `fields` go with it and all that it asks for; the browser has kept nothing."""
         self.devtools("Network.enable", {})
         self.devtools("Network.clearBrowserCache", {})
-        self.devtools("Network.clearBrowserCookies", {})
         self.devtools("Network.setExtraHTTPHeaders", {"headers": dict(fields or {})})
-        if cookie is not None:
-            self.devtools("Network.setCookie", {"name": cookie[0], "value": cookie[1], "url": url})
         for one in ("about:blank", url):  # to open what is open would be to reload it, past every cache
             self._send("POST", f"{self._session}/url", {"url": one})
 
