@@ -27,6 +27,7 @@ class Engine:
         geo: GeoLookup | None = None,
         cdn_id: str = "fastedge",
         generation: int = 0,
+        pages_bytes_max: int = ...,
     ) -> None: ...
     def sites(self) -> list[Site]: ...
     def begin(

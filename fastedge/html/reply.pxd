@@ -14,6 +14,7 @@ cdef class Asked:
     cdef public bytes content           # once it has come
     cdef public Stored stored           # which the content is the body of, or None
     cdef public str problem             # why it has not come: one of PROBLEMS
+    cdef list errors                    # of (name, reason), inside of the content; or None
     cdef int number                     # of the value
     cdef bint is_alternative
 
@@ -39,7 +40,9 @@ cdef class PageReply:
     cdef int left_alone(self, str reason) except -1     # the response goes out as it is
     cdef object _value(self, Py_ssize_t number)
     cdef bint _is_ready(self) except -1
-    cdef int _ask(self, Py_ssize_t number, UrlSource source, bint alternative) except -1
+    cdef int _raised(self, Py_ssize_t number, object error) except -1
+    cdef bytes _url(self, Py_ssize_t number, bint alternative)
+    cdef int _ask(self, Py_ssize_t number, bytes url, bint is_alternative) except -1
     cdef int _take(self, Asked asked) except -1
     cdef int _tell_problems(self) except -1
     cdef int _failed(self, Py_ssize_t number, str reason, bytes target=*) except -1

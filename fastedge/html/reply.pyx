@@ -101,14 +101,25 @@ cdef class PageReply:
         try:
             value = source.value(self.request, self.ctx)
         except Exception as error:
-            if self.failures is None:
-                self.failures = []
-            self.failures.append(_told(self.page.names[number], error))
-            self._note(self.page.names[number], "failed")
+            self._raised(number, error)
             value = None
         if value is None:
             return self.page.fallbacks[number]
         return (<str> value).encode("utf-8", "replace") if type(value) is str else value
+
+    cdef int _raised(self, Py_ssize_t number, object error) except -1:
+        if self.failures is None:
+            self.failures = []
+        self.failures.append(_told(self.page.names[number], error))
+        return self._note(self.page.names[number], "failed")
+
+    cdef bytes _url(self, Py_ssize_t number, bint alternative):
+        cdef UrlSource source = <UrlSource> self.page.sources[number]
+        try:
+            return source.url(self.request, self.ctx, alternative)
+        except Exception as error:
+            self._raised(number, error)
+            return None
 
     cdef bint _is_ready(self) except -1:
         """Finishes the reply, unless the page needs what has not been asked for."""
@@ -120,7 +131,7 @@ cdef class PageReply:
             while needed:
                 self.asked = self.asked or []
                 for number in needed:
-                    self._ask(number, <UrlSource> self.page.sources[number], False)
+                    self._ask(number, self._url(number, False), False)
                 if self.asked:
                     return False
                 needed = self.page.template.needed(self.values)
@@ -129,10 +140,9 @@ cdef class PageReply:
         self._finish()
         return True
 
-    cdef int _ask(self, Py_ssize_t number, UrlSource source, bint alternative) except -1:
+    cdef int _ask(self, Py_ssize_t number, bytes url, bint is_alternative) except -1:
         cdef Asked asked
         cdef bytes target
-        cdef bytes url = source.url(self.request, self.ctx, alternative)
         if url is None:
             self.values[number] = self.page.fallbacks[number]
             return 0
@@ -140,8 +150,8 @@ cdef class PageReply:
         if target is None:
             return self._failed(number, "url")
         asked = Asked.__new__(Asked)
-        asked.target, asked.number, asked.is_alternative = target, <int> number, alternative
-        asked.wait_ms = source.wait_ms or self.personal.wait_ms
+        asked.target, asked.number, asked.is_alternative = target, <int> number, is_alternative
+        asked.wait_ms = (<UrlSource> self.page.sources[number]).wait_ms or self.personal.wait_ms
         asked.bytes_max = self.personal.fragment_bytes_max
         self.asked.append(asked)
         return 0
@@ -156,12 +166,15 @@ cdef class PageReply:
 
     cdef int _take(self, Asked asked) except -1:
         """What has come; or its alternative, which is asked next."""
-        cdef UrlSource source = <UrlSource> self.page.sources[asked.number]
+        cdef bytes alternative
         if asked.problem is None:
             self.values[asked.number] = asked.content if asked.stored is None else self.pages.fragment_of(asked.content)
+            for name, reason in asked.errors or ():
+                self._note(name, reason)
             return 0
-        if not asked.is_alternative and source.url(self.request, self.ctx, True) is not None:
-            return self._ask(asked.number, source, True)
+        alternative = None if asked.is_alternative else self._url(asked.number, True)
+        if alternative is not None:
+            return self._ask(asked.number, alternative, True)
         return self._failed(asked.number, asked.problem, asked.target)
 
     cdef int _failed(self, Py_ssize_t number, str reason, bytes target=None) except -1:
@@ -281,7 +294,9 @@ cdef inline bytes text_of(object value):
 
 cdef object _told(str name, object error):
     """What a policy's function raised, for the error log."""
-    failure = StageError(f"Personalize, slot {name}: {type(error).__name__}: {error}")
+    if isinstance(error, StageError):
+        return error        # which says what slot it was
+    failure = StageError(f"Personalize, slot {name!r}: {type(error).__name__}: {error}")
     failure.__cause__ = error
     return failure
 

@@ -167,6 +167,7 @@ cdef class Subrequest(Asking):
         if len(content) > self.asked.bytes_max:
             return self._end("too_large")
         self.asked.content = content
+        self.asked.errors = None if self.exchange.page is None else self.exchange.page.errors
         self.asked.stored = stored if stored is not None and content is stored.body else None
         return self._end(None)
 

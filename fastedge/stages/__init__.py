@@ -9,10 +9,11 @@ from fastedge.stages.combined import AllOf, AnyOf
 from fastedge.stages.experiment import Experiment
 from fastedge.stages.geo import GeoGate, GeoHeaders, GeoRoute
 from fastedge.stages.jwt_auth import JwtAuth
-from fastedge.stages.personalize import Claim, Cookie, Fragments, Geo, Include, Personalize, Slot, Variant
+from fastedge.stages.personalize import Personalize, Slot
 from fastedge.stages.redirects import Redirects
 from fastedge.stages.require import Require
 from fastedge.stages.signed_url import SignedUrl
+from fastedge.stages.slot_sources import Claim, Cookie, Fragments, Geo, Include, Variant
 
 __all__ = [
     "AllOf",

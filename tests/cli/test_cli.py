@@ -84,6 +84,14 @@ def test_check_finds_loops_of_redirects(site: Path) -> None:
     assert result.stderr.splitlines()[-1].endswith("edge.toml: 1 redirect loop")
 
 
+def test_check_reads_fragments(site: Path) -> None:
+    (site / "edge.toml").write_text(CONFIG + '[fragments.banners]\nfile = "banners.json"\n')
+    (site / "banners.json").write_text('{"DE": 1}')
+    result = CliRunner().invoke(main, ["check", str(site / "edge.toml")])
+    assert result.exit_code == 2
+    assert "fragments.banners.file: banners.json: 'DE': expected a text" in result.stderr
+
+
 def test_check_names_settings_that_no_experiment_has(site: Path) -> None:
     (site / "edge.toml").write_text(CONFIG + '[experiments]\nfile = "experiments.json"\n')
     (site / "experiments.json").write_text('{"chekcout": {"state": "off"}}')

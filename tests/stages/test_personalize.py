@@ -1,13 +1,18 @@
 """Personalize: its options, and what it is bound to."""
 
 import functools
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from fastedge import Context, Pipeline, Request
-from fastedge._core.slotvalues import UrlSource
+from fastedge._core.personalstage import PersonalStage
+from fastedge._core.slotvalues import UrlSource, ValueSource
+from fastedge.assembly import prepare
+from fastedge.config import Sources
 from fastedge.engine import Engine, Site
 from fastedge.errors import ConfigError
 from fastedge.geo import Place, compile_table, load, shipped_table
@@ -240,6 +245,28 @@ def test_options_do_not_change_behind_the_stages_back() -> None:
 def test_shipped_table_knows_countries() -> None:
     stage = Personalize(Slot("a", Geo("country"))).bind(SimpleNamespace(geo=shipped_table()))
     assert stage.sources["a"].find(Request(), Context(client="129.69.1.1", geo=shipped_table())) == b"DE"
+
+
+def test_reload_shows_the_new_fragments(tmp_path: Path) -> None:
+    def prepared(generation: int, html: str) -> ValueSource:
+        (tmp_path / "banners.json").write_text(json.dumps({"DE": html}))
+        made = prepare(Sources.read(tmp_path / "edge.toml", {}), generation)
+        made.policies.forget()
+        stage = made.policies.of(made.config.policy.file).hooks()[0].native
+        assert isinstance(stage, PersonalStage)
+        return stage.sources["banner"]
+
+    (tmp_path / "edge.toml").write_text(
+        '[policy]\nfile = "shop.py"\n[origins.main]\nservers = ["http://127.0.0.1:9"]\n'
+        '[fragments.banners]\nfile = "banners.json"\n'
+    )
+    (tmp_path / "shop.py").write_text(
+        "from fastedge import Pipeline\nfrom fastedge.stages import *\n"
+        'pipeline = Pipeline(Personalize(Slot("banner", Fragments("banners", Geo("country")), raw=True)))\n'
+    )
+    sources = [prepared(77_000, "old"), prepared(77_001, "new")]
+    shown = [source.find(Request(), Context(client="0.0.0.1", geo=TABLE)) for source in sources]
+    assert [fragment.data for fragment in shown if isinstance(fragment, Fragment)] == [b"old", b"new"]
 
 
 # --- what a visitor says, on a page ----------------------------------------------------------------------------------
