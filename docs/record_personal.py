@@ -9,7 +9,7 @@ sys.path[:0] = [str(DOCS.parent / "tests"), str(DOCS.parent / "tests/browser")]
 
 from webdriver import Browser  # noqa: E402  (a module beside the tests, not of the package)
 
-WIDTH, HEIGHT = 1260, 752
+WIDTH, HEIGHT = 1260, 736
 
 with tempfile.TemporaryDirectory() as directory, Browser(Path(directory)) as browser:
     browser.resize(WIDTH, HEIGHT)

@@ -29,7 +29,7 @@ class Experiment:
 
     Who is not in it (not targeted, outside its range of `layer`, everyone while it is off) has the variant `default`,
     or none. Who cannot be known by what `sticky_by` names is known by a cookie of the experiment's own. With
-    `keyed=False` neither origin nor key hears of it: one stored page is for all variants, and the edge tells them apart.
+    `keyed=False` neither origin nor key hears of it: one stored page is for all variants, which the edge tells apart.
     """
 
     __slots__ = (

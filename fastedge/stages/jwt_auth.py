@@ -45,7 +45,8 @@ class JwtAuth:
     `issuer` and `audience` are required of every token unless `require_issuer=False` or `require_audience=False`
     says otherwise; each is a string or several of which one must match. `forward_claims` maps claims to fields for the
     origin; what a client sends under those names never passes. An answer that saw a forwarded claim is not stored,
-    unless that claim is in `key_claims`. `optional`: who shows no token passes, without claims. All options and reasons: docs/stages/jwt_auth.md.
+    unless that claim is in `key_claims`. `optional`: who shows no token passes, without claims. All options and
+    reasons: docs/stages/jwt_auth.md.
     """
 
     on_error = "fail_closed"
