@@ -23,7 +23,7 @@ $(VENV)/built: $(VENV)/installed setup.py $(NATIVE)
 
 build: $(VENV)/built  ## make .venv and compile the native core
 
-run: build  ## run the demo: two origins, the edge, commands to try (until Ctrl-C)
+run: build  ## run the demo: small origins, the edge, commands to try (until Ctrl-C)
 	@$(BIN)/python policies/demo.py
 
 test: build  ## run the test suite; as root it installs the servers that tests talk to
