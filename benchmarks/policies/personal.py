@@ -8,7 +8,7 @@ PRICES = {"DE": "11.99 EUR", "FR": "11.99 EUR", "IT": "12.49 EUR", "ES": "11.49 
 HEROES = {"a": "Boots for the summer", "b": "Boots for the winter"}
 
 pipeline = Pipeline(
-    Experiment("hero", sticky_by="cookie:uid", weights={"a": 50, "b": 50}, header=None),
+    Experiment("hero", sticky_by="cookie:uid", weights={"a": 50, "b": 50}, keyed=False),
     Personalize(
         Slot("name", Cookie("name", bytes_max=64)),
         Slot("segment", SEGMENT),

@@ -10,7 +10,7 @@ const worker :Workerd.Worker = (
   compatibilityDate = "@DATE@",
   modules = [
     (name = "worker.js", esModule = embed "@SCRIPT@"),
-    (name = "page.html", data = embed "page.html"),
+    (name = "page.html", text = embed "page.html"),
     (name = "parts.json", json = embed "parts.json"),
   ],
 );

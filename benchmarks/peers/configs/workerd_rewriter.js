@@ -23,12 +23,12 @@ export default {
     const { name, segment, variant } = cookiesOf(request);
     const country = request.headers.get("x-country");
     return new HTMLRewriter()
-      .on('[data-edge="name"]', text(name))
-      .on('[data-edge="segment"]', text(parts.segment[segment]))
-      .on('[data-edge="price"]', text(parts.price[country]))
-      .on('[data-edge="hero"]', text(parts.hero[variant]))
-      .on('[data-edge="banner"]', markup(parts.banner[country]))
-      .on('[data-edge="offers"]', markup(parts.offers[segment]))
+      .on('div[data-edge="name"]', text(name))
+      .on('div[data-edge="segment"]', text(parts.segment[segment]))
+      .on('div[data-edge="price"]', text(parts.price[country]))
+      .on('div[data-edge="hero"]', text(parts.hero[variant]))
+      .on('div[data-edge="banner"]', markup(parts.banner[country]))
+      .on('div[data-edge="offers"]', markup(parts.offers[segment]))
       .transform(new Response(page, { headers: fields }));
   },
 };
