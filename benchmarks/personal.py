@@ -75,7 +75,7 @@ class Visitor:
         return f"theme=dark; uid={self.uid}; name={self.name}; segment={self.segment}; variant={self.variant}"
 
 
-def make_visitors(countries: CountryTable, count: int = VISITORS) -> list[Visitor]:
+def make_visitors(countries: CountryTable, count: int) -> list[Visitor]:
     """Visitors of all countries, segments and variants, no two of whom get the same page."""
     return [_make_visitor(number, address, countries) for number, address in enumerate(countries.addresses(count))]
 

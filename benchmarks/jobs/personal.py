@@ -9,10 +9,7 @@ from benchmarks.harness import Bench, Running
 from benchmarks.jobs.common import add_cpu, note_targets, report_for
 from benchmarks.load import Load, write_requests
 from benchmarks.peers import Peer
-from benchmarks.peers.fastedge import (
-    FASTEDGE_CACHE,
-    FASTEDGE_PERSONAL,
-)
+from benchmarks.peers.fastedge import FASTEDGE_CACHE, FASTEDGE_PERSONAL
 from benchmarks.peers.nginx import NGINX_PAGE, NGINX_PAGE_GZIP, NGINX_SUB
 from benchmarks.peers.origin import personal_origin
 from benchmarks.peers.varnish import VARNISH_ESI, VARNISH_ESI_GZIP
@@ -58,7 +55,7 @@ def run(bench: Bench) -> JobReport:
     """CPU microseconds a request; the origin sleeps meanwhile, so that page and parts come from each edge's own store."""
     peers = bench.present("personal", [row.peer for row in ROWS])
     report = report_for(bench, "personal", f"50 KB stored, {len(personal.SLOTS)} parts each visitor's own", peers)
-    visitors = personal.make_visitors(bench.countries)
+    visitors = personal.make_visitors(bench.countries, personal.VISITORS)
     rows = {row.peer.name: row for row in ROWS}
     with bench.serving(peers, origin_peer=personal_origin()) as scene:
         loads = {each.name: _load(bench, each, rows[each.name], visitors) for each in scene.edges}

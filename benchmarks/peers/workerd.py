@@ -12,7 +12,7 @@ from benchmarks.process import HOST, Command
 
 VARIABLE = "FASTEDGE_WORKERD"
 COMPATIBILITY_DATE = "2025-11-01"
-ROOT = Path(__file__).parents[2]
+HOMES = (Path(sys.prefix), Path(__file__).parents[2])  # of node_modules: the environment, the checkout
 
 
 def _missing() -> str | None:
@@ -38,18 +38,11 @@ def _program() -> str:
 
 
 def _find() -> str | None:
-    """Where the variable says, in node_modules of the environment or the checkout, or on the path.
-
-    The package's own `workerd` may be a script that starts the program; what is measured is the program.
-    """
+    """As the variable says, in node_modules, or on the path, where npm puts a script that starts the program."""
     if named := os.environ.get(VARIABLE):
         return named if Path(named).is_file() else None
-    found = [
-        str(path)
-        for home in (Path(sys.prefix), ROOT)
-        for path in home.glob("node_modules/@cloudflare/workerd-*/bin/workerd")
-    ]
-    return found[0] if found else find_program("workerd")
+    found = [path for home in HOMES for path in home.glob("node_modules/@cloudflare/workerd-*/bin/workerd")]
+    return str(found[0]) if found else find_program("workerd")
 
 
 WORKERD = Peer("workerd", _missing, _version, partial(_prepare, script="workerd_plain.js"))
