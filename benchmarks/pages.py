@@ -1,4 +1,4 @@
-"""A page as shops and newspapers have them: styles, scripts, a thousand tags, and elements that a visitor finds their own in."""
+"""A page as newspapers have them: styles, scripts, a thousand tags, and elements for what is a visitor's own."""
 
 import random
 from collections.abc import Sequence

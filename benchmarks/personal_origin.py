@@ -1,5 +1,4 @@
-"""What the personal job's origin answers: its page, plain or as gzip; and to who does ESI the page with includes, and their
-parts."""
+"""What the personal job's origin answers: its page, plain or gzip, with includes for who does ESI; and their parts."""
 
 import gzip
 from collections.abc import Sequence

@@ -48,8 +48,7 @@ def proxy_requests(addresses: Sequence[str]) -> list[bytes]:
     """GETs of different targets, so that nobody can answer two of them by one trip to the origin."""
     targets = (f"/catalogue/shoes/{number}?size=42&colour=blue" for number in range(TARGET_POOL))
     return [
-        render(target, addresses[number], f"uid={number:016x}; theme=dark")
-        for number, target in enumerate(targets)
+        render(target, addresses[number], f"uid={number:016x}; theme=dark") for number, target in enumerate(targets)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The personal job: a stored page of 50 KB with six parts that are each visitor's own, beside the page as it is stored."""
+"""The personal job: a stored page of 50 KB with six parts that are each visitor's own, beside the page as stored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -52,7 +52,7 @@ TARGETS = (
 
 
 def run(bench: Bench) -> JobReport:
-    """CPU microseconds a request; the origin sleeps meanwhile, so that page and parts come from each edge's own store."""
+    """CPU microseconds a request; the origin sleeps meanwhile: page and parts come from each edge's own store."""
     peers = bench.present("personal", [row.peer for row in ROWS])
     report = report_for(bench, "personal", f"50 KB stored, {len(personal.SLOTS)} parts each visitor's own", peers)
     visitors = personal.make_visitors(bench.countries, personal.VISITORS)

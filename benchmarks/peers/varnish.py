@@ -61,10 +61,10 @@ def _prepare_esi(setting: Setting, parameters: Sequence[str] = ()) -> Command:
 
 
 def _parts() -> str:
-    facts = {slot: fact for slot, (fact, _) in personal.TABLES.items()}
+    facts = {slot: personal.TABLES[slot][0] if slot in personal.TABLES else slot for slot in personal.SLOTS}
     branches = (
-        f'if (req.url == "/fragments/{slot}") {{ set req.url = req.url + "/" + req_top.http.X-{facts.get(slot, slot)}; }}'
-        for slot in personal.SLOTS
+        f'if (req.url == "/fragments/{slot}") {{ set req.url = req.url + "/" + req_top.http.X-{fact}; }}'
+        for slot, fact in facts.items()
     )
     return "\n    else ".join(branches)
 

@@ -19,7 +19,6 @@ from benchmarks.jobs.personal import ROWS, Row
 from benchmarks.pages import own_content
 from benchmarks.peers import Setting, workerd
 from benchmarks.peers.fastedge import FASTEDGE_PERSONAL, POLICIES
-from benchmarks.peers.nginx import NGINX_PAGE
 from benchmarks.peers.origin import personal_origin
 from benchmarks.peers.workerd import WORKERD
 from benchmarks.personal_origin import PAGES, PersonalPages
@@ -159,16 +158,3 @@ def test_targets_are_noted_for_those_who_were_measured() -> None:
     report.add("theirs", "cpu", "µs/request", [20.0, 20.0, 20.0])
     note_targets(report, [("mine", "theirs", 0.6), ("mine", "theirs", 0.5), ("mine", "nobody", 1.0)])
     assert report.notes == ["mine ÷ theirs: 0.55, asked ≤ 0.6: reached", "mine ÷ theirs: 0.55, asked ≤ 0.5: missed"]
-
-
-def test_loads_may_differ_by_peer(bench: Bench, visitors: list[personal.Visitor]) -> None:
-    if reason := NGINX_PAGE.missing():
-        pytest.skip(reason)
-    rows = [Row(NGINX_PAGE, is_personal=False, count_share=20), Row(replace(NGINX_PAGE, name="few"), count_share=200)]
-    with bench.serving([row.peer for row in rows], origin_peer=personal_origin()) as scene:
-        loads = {
-            each.name: job._load(bench, each, replace(row, is_personal=False), visitors)
-            for each, row in zip(scene.edges, rows, strict=True)
-        }
-        turns = bench.measure(scene.edges, loads)
-    assert [round.load.requests for rounds in turns.values() for round in rounds] == [100, 100, 10, 10]
