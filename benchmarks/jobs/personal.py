@@ -55,6 +55,7 @@ def run(bench: Bench) -> JobReport:
     """CPU microseconds a request; the origin sleeps meanwhile: page and parts come from each edge's own store."""
     peers = bench.present("personal", [row.peer for row in ROWS])
     report = report_for(bench, "personal", f"50 KB stored, {len(personal.SLOTS)} parts each visitor's own", peers)
+    report.beside = tuple(dict.fromkeys(other for _, other, _ in TARGETS))
     visitors = personal.make_visitors(bench.countries, personal.VISITORS)
     rows = {row.peer.name: row for row in ROWS}
     with bench.serving(peers, origin_peer=personal_origin()) as scene:
