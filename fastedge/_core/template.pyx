@@ -97,7 +97,7 @@ cdef class Template:
 
     def render_gzip(self, tuple values not None, list refused=None):
         """The same as one gzip member; the first call compresses the page's spans."""
-        return self.gzipped(values, refused)
+        return b"".join(self.gzipped(values, refused))
 
     def compress(self):
         """Compress the page's spans now. Takes a few microseconds a KB, and adds to `cost_bytes`."""
@@ -210,7 +210,7 @@ cdef class Template:
                 out += PyBytes_GET_SIZE(text)
         return made
 
-    cdef bytes gzipped(self, tuple values, list refused):
+    cdef tuple gzipped(self, tuple values, list refused):
         cdef list segments
         cdef GzipWriter writer = GzipWriter()
         cdef Fragment fragment
