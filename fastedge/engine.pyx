@@ -302,7 +302,7 @@ cdef class Exchange:
         self.stored = stored
         self.ctx.cache = outcome
         self.age_s = <long long> age_s(stored, self.now_us)
-        is_edited = self.own is not None or len(self.site.pipeline.response_hooks) > 0
+        is_edited = self.own is not None        # hooks make the fields their own when they touch them
         if self.ctx.personal is not None and is_stored_page(stored):
             response = whole_of(stored, content, is_edited, &self.part)     # conditions and ranges are not about what is stored
         else:

@@ -96,7 +96,7 @@ cdef class ExperimentStage(NativeStage):
         fresh = ctx._vars.pop(self.fresh_key, None)
         if fresh is not None:
             attributes = self.secure_attributes if request.secure else self.attributes
-            response.fields.append(_SET_COOKIE_NAME, self.own_cookie + b"=" + (<str> fresh).encode() + attributes)
+            response.own_fields().append(_SET_COOKIE_NAME, self.own_cookie + b"=" + (<str> fresh).encode() + attributes)
         return 0
 
     # --- which variant --------------------------------------------------------------------------------------------

@@ -361,12 +361,12 @@ cdef class BoundPipeline:
             if hook.native is not None:
                 hook.native.response_hook(request, response, ctx)
             else:
+                response.own_fields()
                 if hook.fail_open:
                     before = make_response(response.code, response.fields.copy_fields(), response.content)
                 if hook.watched:
                     ctx.watch(request, hook.watched)
-                    if response.fields is not None:
-                        response.fields.touched = False
+                    response.fields.touched = False
                 self.marker[0] = self.marker_first + hook.serial
                 answer = hook.call(request, response, ctx)
                 self.marker[0] = 0

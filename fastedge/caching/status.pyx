@@ -13,8 +13,8 @@ cdef bytes hit_lines(bytes cdn_id, long long age_s, long long ttl_s):
     """The stored response satisfied the request; a negative `ttl_s` says for how long it has been stale, a negative `age_s`
     leaves Age out."""
     if age_s < 0:
-        return PyBytes_FromFormat(b"cache-status: %s; hit; ttl=%lld\r\n", PyBytes_AS_STRING(cdn_id), ttl_s)
-    return PyBytes_FromFormat(b"age: %lld\r\ncache-status: %s; hit; ttl=%lld\r\n", age_s, PyBytes_AS_STRING(cdn_id), ttl_s)
+        return PyBytes_FromFormat(b"cache-status: %s; hit; ttl=%zd\r\n", PyBytes_AS_STRING(cdn_id), <Py_ssize_t> ttl_s)
+    return PyBytes_FromFormat(b"age: %zd\r\ncache-status: %s; hit; ttl=%zd\r\n", <Py_ssize_t> age_s, PyBytes_AS_STRING(cdn_id), <Py_ssize_t> ttl_s)
 
 
 cdef bytes forward_lines(bytes cdn_id, str why, int status, bint collapsed, bint kept, str detail, long long age_s):
