@@ -10,7 +10,7 @@ from fastedge._core.htmltokens import read_attributes
 from fastedge._core.template import Template
 from fastedge.html.contexts import CODE_ELEMENTS, attribute_context, part_context
 from fastedge.html.encoding import page_encoding
-from fastedge.html.esi import EsiReader
+from fastedge.html.esi import INNERMOST, EsiReader
 from fastedge.html.expressions import EsiError, parse_variable
 from fastedge.html.rules import ATTRIBUTE_ACTIONS, CONTENT_ACTIONS, PageRules, Slot
 from fastedge.html.steps import Part, StepWriter, Value
@@ -241,7 +241,8 @@ class _Compiler:
             content = (end - 1 - len(default), end - 1)
             if default[:1] == b"'":
                 content = (content[0] + 1, content[1] - 1)
-            self.parts.append(Part(start, end, 0, "drop", Value(self._input(variable), *written), content=content))
+            value = Value(self._input(variable), *written)
+            self.parts.append(Part(start, end, INNERMOST, "drop", value, content=content))
 
     def _written(self, start: int, end: int, where: str, tag: int, raw: bool) -> tuple[str, tuple[bytes, bytes]]:
         """How a placeholder's value is written, and what stands around it."""
