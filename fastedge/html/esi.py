@@ -23,7 +23,7 @@ _BLOCKS = {
     b"except": b"try",
 }
 _PAIRED = frozenset({*_BLOCKS, b"remove", b"vars", b""})
-# Where two parts are the same stretch of the page: what a branch or an element holds is around the tag that is all of it.
+# Of two parts that are one stretch of the page: what a branch or an element holds is around the tag that is all of it.
 _OUTERMOST, INNERMOST = -1, 1 << 30
 _IN_TEXT = re.compile(r"\$\(([^()]*)\)")
 
@@ -84,7 +84,8 @@ class EsiReader:
         if name in (b"choose", b"try"):
             part = Part(start, start, INNERMOST, "blocks")
         elif name in (b"when", b"otherwise"):
-            part = Part(end, end, _OUTERMOST, "when", test=self._test(start) if name == b"when" else lambda values: True)
+            test = self._test(start) if name == b"when" else lambda values: True
+            part = Part(end, end, _OUTERMOST, "when", test=test)
         elif name == b"attempt":
             part = Part(end, end, _OUTERMOST, "attempt", number=self._attempts)
             self._attempts += 1

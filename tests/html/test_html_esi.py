@@ -117,7 +117,11 @@ def test_tries_inside_one_another_fail_one_by_one():
 @pytest.mark.parametrize(
     ("page", "there", "absent"),
     [
-        (b"<esi:try><esi:attempt><esi:include src='/a'/></esi:attempt><esi:except>E</esi:except></esi:try>", b"A", b"E"),
+        (
+            b"<esi:try><esi:attempt><esi:include src='/a'/></esi:attempt><esi:except>E</esi:except></esi:try>",
+            b"A",
+            b"E",
+        ),
         (b"<esi:choose><esi:otherwise><esi:include src='/a'/></esi:otherwise></esi:choose>", b"A", b""),
         (b"<esi:choose><esi:when test=\"1==2\"><esi:include src='/a'/></esi:when></esi:choose>", b"", b""),
         (
