@@ -278,6 +278,7 @@ fragments_asked_max = 64  # from URLs, in all pages inside of one another that a
 fragments_depth_max = 3  # pages and fragments inside one another
 reply_pieces_max = 60  # of a page that goes to the socket as it is; of more the body is joined first
 edge_errors_max = 16  # told of one reply
+edge_error_name_bytes_max = 128  # of a URL in it
 personal_values_max = 1024  # that one source names
 fragments_bytes_max = 16 * 1024 * 1024  # one [fragments] file
 fragments_max = 64  # sections of edge.toml

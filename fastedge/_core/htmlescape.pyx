@@ -53,8 +53,8 @@ cdef bytes escape(object value, int context, bint ascii):
         return b""
     if (context == URL or context == LOCAL_URL) and not is_harmless(data, context == LOCAL_URL):
         return None
-    if context == URL_PART:
-        return percent_encoded(data)
+    if context == URL_PART:     # a dot segment is one, percent-encoded or not (RFC 3986 §5.2.4)
+        return None if data == b"." or data == b".." else percent_encoded(data)
     if context != RAW:
         data = referenced(data, MARKUP if context == TEXT else MARKUP | QUOTE)
     if ascii and not data.isascii():

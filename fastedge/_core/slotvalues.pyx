@@ -231,7 +231,7 @@ cdef bytes filled(list parts, Request request, Context ctx):
             elif value is None or not len(text_of(value)):
                 return None
             piece = escape(text_of(value), URL_PART, False)
-            if piece is None or piece == b"." or piece == b"..":    # a dot segment, percent-encoded or not (RFC 3986 §5.2.4)
+            if piece is None:
                 return None
         pieces.append(piece)
     return b"".join(pieces)

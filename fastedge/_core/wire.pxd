@@ -61,3 +61,6 @@ cdef class ResponseReader:
 
 cdef Py_ssize_t head_end(bytes data, Py_ssize_t start) noexcept
 cdef int check_partial_head(bytes data, Py_ssize_t start) except -1
+
+
+cdef Py_ssize_t check_target(bytes target) except -1

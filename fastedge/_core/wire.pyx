@@ -116,7 +116,7 @@ cdef class RequestReader:
         authority, host = self._authority()
         if target[0] != c"/":
             target, authority, host = self._other_form(method, target, authority, host, secure)
-        path_length = _check_target(target)
+        path_length = check_target(target)
         self.fields.frozen = True
         return make_request(method, target, path_length, authority, host, self.fields, minor, secure)
 
@@ -284,7 +284,7 @@ cdef object _not_a_version(bytes version):
     return WireError(505 if is_version and version not in (b"1.0", b"1.1") else 400, "version")
 
 
-cdef Py_ssize_t _check_target(bytes target) except -1:
+cdef Py_ssize_t check_target(bytes target) except -1:
     """The length of the path. Refuses what is no URI and what an origin might resolve to another path."""
     cdef const unsigned char* at = target
     cdef Py_ssize_t i, length = len(target), path_length = -1

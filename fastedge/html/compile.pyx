@@ -12,7 +12,7 @@ from fastedge.html.steps cimport Part, StepWriter, Value, part_of, value_of
 
 from fastedge.html.contexts import attribute_context, part_context
 from fastedge.html.encoding import page_encoding
-from fastedge.html.esi import EsiReader
+from fastedge.html.esi import INNERMOST, EsiReader
 from fastedge.html.expressions import EsiError, parse_variable
 from fastedge.html.rules import ATTRIBUTE_ACTIONS, CONTENT_ACTIONS
 from fastedge.limits import html_bytes_max, html_problems_max
@@ -275,7 +275,7 @@ cdef class Compiler:
             if default[:1] == b"'":
                 content, content_end = content + 1, content_end - 1
             value = value_of(self.number_of(variable), context, found)
-            self.parts.append(Part(start, end, 0, "drop", value, content=(content, content_end)))
+            self.parts.append(Part(start, end, INNERMOST, "drop", value, content=(content, content_end)))
         return 0
 
     cdef tuple _written(self, int start, int end, str where, int at, bint raw):

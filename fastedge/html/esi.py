@@ -23,6 +23,8 @@ _BLOCKS = {
     b"except": b"try",
 }
 _PAIRED = frozenset({*_BLOCKS, b"remove", b"vars", b""})
+# Of two parts that are one stretch of the page: what a branch or an element holds is around the tag that is all of it.
+_OUTERMOST, INNERMOST = -1, 1 << 30
 _IN_TEXT = re.compile(r"\$\(([^()]*)\)")
 
 
@@ -71,7 +73,7 @@ class EsiReader:
         return self.parts
 
     def _drop(self, start: int, end: int) -> None:
-        self.parts.append(Part(start, end, -1, "drop"))
+        self.parts.append(Part(start, end, INNERMOST, "drop"))
 
     def _begin(self, row: Row) -> None:
         name, _, start, end, _, _ = row
@@ -80,14 +82,15 @@ class EsiReader:
             raise EsiError("a tag is too deep, or in the wrong place")
         part = None
         if name in (b"choose", b"try"):
-            part = Part(start, start, -1, "blocks")
+            part = Part(start, start, INNERMOST, "blocks")
         elif name in (b"when", b"otherwise"):
-            part = Part(end, end, -1, "when", test=self._test(start) if name == b"when" else lambda values: True)
+            test = self._test(start) if name == b"when" else lambda values: True
+            part = Part(end, end, _OUTERMOST, "when", test=test)
         elif name == b"attempt":
-            part = Part(end, end, -1, "attempt", number=self._attempts)
+            part = Part(end, end, _OUTERMOST, "attempt", number=self._attempts)
             self._attempts += 1
         elif name == b"except":
-            part = Part(end, end, -1, "except")
+            part = Part(end, end, _OUTERMOST, "except")
         elif name != b"remove":
             self._drop(start, end)  # esi:vars and <!--esi
         self._open.append((row, part))
@@ -137,7 +140,7 @@ class EsiReader:
             if isinstance(part, Variable):
                 self._number_of(part)
         value = Value(self._number_of(include), "raw", attempt=-1 if include.continues else self._attempt())
-        self.parts.append(Part(start, end, -1, "drop", value))
+        self.parts.append(Part(start, end, INNERMOST, "drop", value))
 
     def _attempt(self) -> int:
         """The innermost esi:attempt that is open."""

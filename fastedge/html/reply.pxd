@@ -44,6 +44,7 @@ cdef class PageReply:
     cdef bytes _url(self, Py_ssize_t number, bint alternative)
     cdef int _ask(self, Py_ssize_t number, bytes url, bint is_alternative) except -1
     cdef int _take(self, Asked asked) except -1
+    cdef int _instead(self, Py_ssize_t number, bint is_alternative, str reason, bytes target=*) except -1
     cdef int _tell_problems(self) except -1
     cdef int _failed(self, Py_ssize_t number, str reason, bytes target=*) except -1
     cdef int _note(self, str name, str reason) except -1

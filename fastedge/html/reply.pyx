@@ -23,8 +23,10 @@ from fastedge._core.stitch cimport Fragment
 from fastedge._core.stored cimport refreshed
 from fastedge._core.storedhead cimport fields_of, head_of
 from fastedge._core.template cimport PENDING, Template
+from fastedge._core.wire cimport check_target
+from fastedge._core.wire import WireError
 from fastedge.errors import StageError
-from fastedge.limits import edge_errors_max, esi_url_bytes_max, reply_pieces_max
+from fastedge.limits import edge_error_name_bytes_max, edge_errors_max, esi_url_bytes_max, reply_pieces_max
 from fastedge.semantics.validators cimport NOT_MODIFIED, evaluate
 
 # Why a value is not there, or a page is left alone, as Edge-Error and the log say it.
@@ -54,10 +56,10 @@ cdef enum:
 
 cdef str ESI_INCLUDE = "esi:include"     # no slot can have that name
 cdef bytes GZIP_LINE = b"content-encoding: gzip\r\n"
-cdef bytes PRINTED = bytes(range(0x21, 0x7F))
 cdef int PIECES_MAX = reply_pieces_max
 cdef Py_ssize_t URL_MAX = esi_url_bytes_max
 cdef Py_ssize_t ERRORS_MAX = edge_errors_max
+cdef Py_ssize_t NAME_MAX = edge_error_name_bytes_max
 
 
 @cython.final
@@ -142,13 +144,9 @@ cdef class PageReply:
 
     cdef int _ask(self, Py_ssize_t number, bytes url, bint is_alternative) except -1:
         cdef Asked asked
-        cdef bytes target
-        if url is None:
-            self.values[number] = self.page.fallbacks[number]
-            return 0
-        target = target_of(url, self.request)
+        cdef bytes target = None if url is None else target_of(url, self.request)
         if target is None:
-            return self._failed(number, "url")
+            return self._instead(number, is_alternative, None if url is None else "url")
         asked = Asked.__new__(Asked)
         asked.target, asked.number, asked.is_alternative = target, <int> number, is_alternative
         asked.wait_ms = (<UrlSource> self.page.sources[number]).wait_ms or self.personal.wait_ms
@@ -165,21 +163,26 @@ cdef class PageReply:
         return False if self.asked else self._is_ready()
 
     cdef int _take(self, Asked asked) except -1:
-        """What has come; or its alternative, which is asked next."""
-        cdef bytes alternative
         if asked.problem is None:
             self.values[asked.number] = asked.content if asked.stored is None else self.pages.fragment_of(asked.content)
             for name, reason in asked.errors or ():
                 self._note(name, reason)
             return 0
-        alternative = None if asked.is_alternative else self._url(asked.number, True)
+        return self._instead(asked.number, asked.is_alternative, asked.problem, asked.target)
+
+    cdef int _instead(self, Py_ssize_t number, bint is_alternative, str reason, bytes target=None) except -1:
+        """The alternative is asked next, if there is one. No reason: it is told already, or there is no failure in it."""
+        cdef bytes alternative = None if is_alternative else self._url(number, True)
         if alternative is not None:
-            return self._ask(asked.number, alternative, True)
-        return self._failed(asked.number, asked.problem, asked.target)
+            return self._ask(number, alternative, True)
+        if reason is not None:
+            return self._failed(number, reason, target)
+        self.values[number] = self.page.fallbacks[number]
+        return 0
 
     cdef int _failed(self, Py_ssize_t number, str reason, bytes target=None) except -1:
         cdef str name = self.page.names[number]
-        self._note(target.decode("ascii") if target is not None and name == ESI_INCLUDE else name, reason)
+        self._note(target[:NAME_MAX].decode("ascii") if target is not None and name == ESI_INCLUDE else name, reason)
         self.values[number] = self.page.fallbacks[number]
         return 0
 
@@ -325,7 +328,10 @@ cdef str _parameter(str name):
 
 
 cdef bytes target_of(bytes url, Request request):
-    """A URL, absolute or relative to the page's, as the target of a request to the same site; None for all others."""
+    """A URL, absolute or relative to the page's, as the target of a request to the same site.
+
+    None for all others, and for what no client could ask for: gates go by paths that origins read in one way only.
+    """
     cdef bytes origin, joined
     if len(url) > URL_MAX:
         return None
@@ -333,12 +339,19 @@ cdef bytes target_of(bytes url, Request request):
         joined = url
     else:
         origin = origin_of(request)
-        joined = urljoin(url_of(request, request.target_wire), url)
+        try:
+            joined = urljoin(url_of(request, request.target_wire), url)
+        except ValueError:      # brackets around what is no address
+            return None
         if not joined.startswith(origin + b"/"):
             return None
         joined = joined[len(origin):]
     joined = joined.partition(b"#")[0]
-    return joined if joined and not joined.translate(None, PRINTED) else None
+    try:
+        check_target(joined)
+    except WireError:
+        return None
+    return joined if len(joined) <= URL_MAX else None
 
 
 cdef PageReply page_reply(Pages pages, PersonalStage personal, Request request, Context ctx, Response response):

@@ -73,7 +73,7 @@ cdef class Subrequest(Asking):
 
     cdef int start(self) except -1:
         cdef Asking parent = self.parent
-        self.front, self.pools = parent.front, parent.pools
+        self.front, self.pools, self.nominated = parent.front, parent.pools, parent.nominated
         self.exchange = parent.exchange.inside(self.asked.target)
         self.started_us = monotonic_us()
         self._act(self.exchange.start())

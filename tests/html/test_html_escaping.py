@@ -115,6 +115,8 @@ def test_url_is_harmless_or_refused(value, url, local_url):
 
 def test_part_of_a_url_is_one_component():
     assert escape_value("a/b?c=d&e#f ü\\.~", "url_part") == b"a%2Fb%3Fc%3Dd%26e%23f%20%C3%BC%5C.~"
+    assert escape_value(".", "url_part") is escape_value("..", "url_part") is None
+    assert escape_value("...", "url_part") == b"..." and escape_value("%2e%2e", "url_part") == b"%252e%252e"
 
 
 @pytest.mark.parametrize(

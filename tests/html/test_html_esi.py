@@ -114,6 +114,35 @@ def test_tries_inside_one_another_fail_one_by_one():
     assert render(page, {}, {"/a": "1"}) == "all"
 
 
+@pytest.mark.parametrize(
+    ("page", "there", "absent"),
+    [
+        (
+            b"<esi:try><esi:attempt><esi:include src='/a'/></esi:attempt><esi:except>E</esi:except></esi:try>",
+            b"A",
+            b"E",
+        ),
+        (b"<esi:choose><esi:otherwise><esi:include src='/a'/></esi:otherwise></esi:choose>", b"A", b""),
+        (b"<esi:choose><esi:when test=\"1==2\"><esi:include src='/a'/></esi:when></esi:choose>", b"", b""),
+        (
+            b"<esi:choose><esi:when test=\"1==1\"><esi:try><esi:attempt><esi:include src='/a'/></esi:attempt><esi:except>"
+            b"<esi:remove>no</esi:remove></esi:except></esi:try></esi:when></esi:choose>",
+            b"A",
+            b"",
+        ),
+        (b"<p id=x><esi:include src='/a'/></p>", b"<p id=x>A</p>", b"<p id=x></p>"),
+    ],
+)
+def test_tag_that_is_all_of_a_branch_or_an_element(page, there, absent):
+    template = compile_page(page, PageRules([Slot("x", "#x")], esi=True), "utf-8")
+    assert not template.problems
+    values = [None if wanted == "x" else b"A" for wanted in template.inputs]
+    assert template.render_bytes(tuple(values)) == there
+    assert template.render_bytes((None,) * len(values)) == absent
+    if "x" in template.inputs:
+        assert template.render_bytes((b"X",) * len(values)) == b"<p id=x>X</p>"
+
+
 def test_slots_inside_of_branches():
     page = "<body><esi:choose><esi:when test=\"$(GEO{country})=='DE'\"><p id=x>own</p></esi:when></esi:choose><p>{{edge.x}}</p>"
     rules = PageRules([Slot("x"), Slot("x", "#x")], esi=True)
