@@ -19,8 +19,10 @@ cdef class Page:
     cdef readonly tuple fallbacks       # of each, bytes; None: the page's own content
     cdef bytes tag                      # of the page and the rules about it, 16 hexadecimal digits
     cdef bint is_told                   # what was left alone of it, to the log
+    cdef bytes coding                   # Content-Encoding and Content-Type that it was compiled under
+    cdef bytes content_type
     cdef object key                     # in its table, or None
-    cdef object body                    # what it was compiled from
+    cdef object body                    # what it was compiled from, and for
     cdef Py_ssize_t cost_bytes
     cdef Stored stored                  # whose head was last made a personal one
     cdef Stored personal                # the same with that head
@@ -33,10 +35,13 @@ cdef class Pages:
     cdef readonly Py_ssize_t bytes_max
     cdef readonly Py_ssize_t bytes_used
 
-    cdef Page page_of(self, object body, Response response, PersonalStage personal)
+    cdef Page find(self, object body, Response response, PersonalStage personal)
+    cdef Page page_of(self, object body, bytes content, Response response, PersonalStage personal)
     cdef Fragment fragment_of(self, bytes body)
     cdef int compress(self, Page page) except -1
     cdef int _keep(self, object key, object entry, Py_ssize_t cost_bytes) except -1
+    cdef int _make_room(self, Py_ssize_t more_bytes) except -1
+    cdef int _drop(self, object gone) except -1
 
 
 cdef bint is_page(Response response) except -1

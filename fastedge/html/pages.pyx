@@ -30,9 +30,12 @@ cdef bytes HTML = b"text/html"
 
 @cython.final
 cdef class Page:
-    def __init__(self, Template template, str problem, PersonalStage personal, bytes tag=b""):
+    def __init__(
+        self, Template template, str problem, bytes coding, bytes content_type, PersonalStage personal, bytes tag=b""
+    ):
         cdef list sources = [personal.source_of(input) for input in (() if template is None else template.inputs)]
         self.template, self.problem, self.tag = template, problem, tag
+        self.coding, self.content_type = coding, content_type
         self.vary = personal.vary if template is None else personal.vary_of(template.inputs)
         self.sources = tuple(sources)
         self.names = tuple([input if type(input) is str else "esi:include" for input in (() if template is None else template.inputs)])
@@ -64,22 +67,27 @@ cdef class Pages:
     def __len__(self):
         return len(self.table)
 
-    cdef Page page_of(self, object body, Response response, PersonalStage personal):
-        """The page that a response's body is; kept where the body is a stored one, which others will be answered from."""
-        cdef object key = None, found
-        cdef Page page
-        cdef bytes coding
-        if response.stored is not None and type(body) is bytes:
-            key = (id(body), id(personal))
-            found = self.table.get(key)
-            if found is not None:
-                self.table.move_to_end(key)
-                return <Page> found
-        page = _compiled(body, _value(response, _CONTENT_ENCODING), _value(response, _CONTENT_TYPE), personal)
-        if key is not None:
-            page.key, page.body = key, (body, personal)     # as long as they are held no other object has their ids
-            page.cost_bytes = len(body) + (0 if page.template is None else len(page.template.page) + page.template.cost_bytes)
-            self._keep(key, page, page.cost_bytes)
+    cdef Page find(self, object body, Response response, PersonalStage personal):
+        """The page that was made of a stored body, by this policy and under what the response says of it; or None."""
+        cdef object key = (id(body), id(personal))
+        cdef Page page = <Page> self.table.get(key)
+        if page is None:
+            return None
+        if response.fields is not None or page.stored is not response.stored:
+            if _value(response, _CONTENT_TYPE) != page.content_type or _value(response, _CONTENT_ENCODING) != page.coding:
+                return None
+        self.table.move_to_end(key)
+        return page
+
+    cdef Page page_of(self, object body, bytes content, Response response, PersonalStage personal):
+        """The page that `content` is, the whole of `body`; kept where that is a stored one, which others will be answered from."""
+        cdef Page page = self.find(body, response, personal)
+        if page is None:
+            page = _compiled(content, _value(response, _CONTENT_ENCODING), _value(response, _CONTENT_TYPE), personal)
+            if response.stored is not None and response.stored.body is body:
+                page.key, page.body = (id(body), id(personal)), (body, personal)    # held, so that no other object has their ids
+                page.cost_bytes = len(content) + (0 if page.template is None else len(page.template.page) + page.template.cost_bytes)
+                self._keep(page.key, page, page.cost_bytes)
         return page
 
     cdef Fragment fragment_of(self, bytes body):
@@ -100,16 +108,24 @@ cdef class Pages:
             page.template.compress_spans()
             if page.key is not None and self.table.get(page.key) is page:
                 page.cost_bytes += page.template.cost_bytes - before
-                self.bytes_used += page.template.cost_bytes - before
+                self._make_room(page.template.cost_bytes - before)
         return 0
 
     cdef int _keep(self, object key, object entry, Py_ssize_t cost_bytes) except -1:
-        if cost_bytes > self.bytes_max // 4:
-            return 0
-        self.table[key] = entry
-        self.bytes_used += cost_bytes
+        self._drop(self.table.pop(key, None))
+        if cost_bytes <= self.bytes_max // 4:
+            self.table[key] = entry
+            self._make_room(cost_bytes)
+        return 0
+
+    cdef int _make_room(self, Py_ssize_t more_bytes) except -1:
+        self.bytes_used += more_bytes
         while self.bytes_used > self.bytes_max:
-            _, gone = self.table.popitem(last=False)
+            self._drop(self.table.popitem(last=False)[1])
+        return 0
+
+    cdef int _drop(self, object gone) except -1:
+        if gone is not None:
             self.bytes_used -= (<Page> gone).cost_bytes if type(gone) is Page else 2 * len(gone[0])
         return 0
 
@@ -124,16 +140,16 @@ cdef Page _compiled(bytes body, bytes coding, bytes content_type, PersonalStage 
     if coding is not None:
         text = decoded(body, coding, html_bytes_max)
     if text is None:
-        return Page(None, "encoding", personal)
+        return Page(None, "encoding", coding, content_type, personal)
     if len(text) > html_bytes_max:
-        return Page(None, "too_large", personal)
+        return Page(None, "too_large", coding, content_type, personal)
     for parameter in content_type.split(b";")[1:]:
         name, _, value = parameter.partition(b"=")
         if name.strip().lower() == b"charset":
             charset = value.strip(b" \t\"").decode("latin-1")
             break
     template = compile_page(text, personal.rules, charset)
-    return Page(template, None, personal, xxh3_64_hexdigest(repr(personal.rules).encode() + text).encode())
+    return Page(template, None, coding, content_type, personal, xxh3_64_hexdigest(repr((personal.rules, charset)).encode() + text).encode())
 
 
 cdef bytes _value(Response response, FieldName name):
