@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 from fastedge._core.fields cimport (
     ACCEPT_RANGES, AGE, CACHE_CONTROL, CDN_CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, DATE, EDGE_CACHE_CONTROL, ETAG, EXPIRES,
-    IF_NONE_MATCH, LAST_MODIFIED, OTHER, PRAGMA, SURROGATE_CONTROL, VARY, FieldName, intern_text, known,
+    IF_NONE_MATCH, LAST_MODIFIED, OTHER, PRAGMA, SURROGATE_CONTROL, TRAILER, VARY, FieldName, intern_text, known,
 )
 from fastedge._core.key cimport hash_of, origin_of, url_of
 from fastedge._core.codings cimport accepts_gzip
@@ -46,7 +46,7 @@ cdef FieldName _CACHE_CONTROL = known(CACHE_CONTROL)
 cdef FieldName _VARY = known(VARY)
 # They are about the stored page and when it was made, or speak to other caches.
 cdef tuple OF_THE_SHARED = tuple([known(name) for name in (
-    DATE, ETAG, LAST_MODIFIED, EXPIRES, ACCEPT_RANGES, CONTENT_ENCODING, AGE, PRAGMA, CDN_CACHE_CONTROL, EDGE_CACHE_CONTROL, SURROGATE_CONTROL,
+    DATE, ETAG, LAST_MODIFIED, EXPIRES, TRAILER, ACCEPT_RANGES, CONTENT_ENCODING, AGE, PRAGMA, CDN_CACHE_CONTROL, EDGE_CACHE_CONTROL, SURROGATE_CONTROL,
 )] + [intern_text(name) for name in ("content-digest", "content-md5", "digest", "repr-digest", "x-accel-expires")])
 cdef tuple OF_THE_CONTENT = (known(CONTENT_TYPE), intern_text("content-language"))     # which a 304 has not
 cdef enum:
