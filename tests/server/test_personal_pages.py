@@ -1,14 +1,22 @@
 """Personal pages as a client sees them: what one visitor gets reaches no other, and no page is cut short or taken for another."""
 
 import gzip
+import json
+import os
 import random
+import signal
+import subprocess
 import time
 import zlib
+from collections.abc import Callable, Iterator
 from email.utils import formatdate, parsedate_to_datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
-from exchange import Message, Peer, Scene
-from exchange.cached import MINUTE, answer, asked, cache_status, get, until_landed, until_read
+from exchange import Message, Origin, Peer, Scene
+from exchange.cached import MINUTE, answer, cache_status, get, until_landed, until_read
+from running import Edge, connect, wait_until
 from test_hostile_identity import SECRET, bearer
 
 from fastedge import clock
@@ -613,7 +621,7 @@ def test_long_page_that_breaks_off_is_seen_to(scene: Scene, framing: str, minor:
 def test_fields_that_connection_names_go_no_further(scene: Scene) -> None:
     client = personal(scene)
     for control in (MINUTE, "cache-control: private"):
-        client.send("GET /%d HTTP/1.1" % len(control), "host: a.example", "x-who: Ann")
+        client.send(f"GET /{len(control)} HTTP/1.1", "host: a.example", "x-who: Ann")
         server = scene.origin.accept()
         server.message()
         server.send(
@@ -666,14 +674,12 @@ def test_requests_behind_a_page_are_answered_in_turn(scene: Scene) -> None:
     client.send(
         "".join([one.format(1, "Ann"), one.format(1, "Bob"), one.format(2, "Cid"), one.format(1, "Dan")]).encode()
     )
+    server = scene.origin.accept()
     for _ in range(2):
-        server = scene.origin.accept() if scene.origin.accepted == 0 else server
         server.message()
         server.send("HTTP/1.1 200 OK", HTML, MINUTE, f"content-length: {len(PAGE)}", PAGE[:7])
         scene.edge.call(lambda: None)
         server.send(PAGE[7:])
-        if scene.origin.accepted == 1:
-            pass
     assert [client.message().body for _ in range(4)] == [page_of(name) for name in ("Ann", "Bob", "Cid", "Dan")]
 
 
@@ -890,3 +896,141 @@ def test_many_hits_take_no_memory(scene: Scene) -> None:
     finally:
         tracemalloc.stop()
     assert sizes[1] - sizes[0] < 50_000
+
+
+# --- around it --------------------------------------------------------------------------------------------------------
+
+
+def edge_of(run_edge: Callable[..., Edge], origin: Origin, *, more: str = "", **options: Any) -> Edge:
+    policy = POLICY.format(more="", before="", source="who", options="", behind="")
+    return run_edge(policy=policy, workers=1, more=f'[origins.main]\nservers = ["{origin.url}"]\n{more}', **options)
+
+
+def fetched(edge: Edge, name: str, *fields: str) -> Message:
+    with Peer(connect(edge.port)) as client:
+        return ask(client, name, *fields)
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    one = Origin()
+    yield one
+    one.close()
+
+
+def test_edge_that_starts_again_and_reloads(run_edge: Callable[..., Edge], origin: Origin, tmp_path: Path) -> None:
+    """Its disk is warm; what it says in its log and counts is what its visitors got; curl reads it."""
+    origin.serve(lambda peer, request: peer.send(*answer(HTML, "cache-control: max-age=600", body=PAGE)))
+    more = f'[cache]\ndisk_path = "{tmp_path}/disk"\ndisk_mb = 8\n'
+    log = tmp_path / "log"
+    edge = edge_of(run_edge, origin, more=more, log=str(log))
+    assert fetched(edge, "Ann").body == page_of("Ann")
+    wait_until(lambda: (cache_status(fetched(edge, "Bob")) or "").startswith("fastedge; hit"), "it is stored")
+    edge.stop()
+    edge = edge_of(run_edge, origin, more=more, log=str(log))
+    for name in ("Cid", "Dan"):
+        page = fetched(edge, name)
+        assert page.body == page_of(name) and (cache_status(page) or "").startswith("fastedge; hit")
+    assert edge.reload()[0] == 200
+    page = fetched(edge, "Eve")
+    assert page.body == page_of("Eve") and (cache_status(page) or "").startswith("fastedge; hit")
+    command = [
+        "curl",
+        "-s",
+        "--compressed",
+        "-i",
+        "-H",
+        "host: a.example",
+        "-H",
+        "x-who: Eve",
+        f"http://127.0.0.1:{edge.port}/",
+    ]
+    shown = subprocess.run(command, capture_output=True, check=True).stdout
+    assert shown.endswith(b"\r\n\r\n" + page_of("Eve")) and b"content-encoding: gzip" in shown
+    assert origin.accepted == 1
+    wait_until(lambda: b"fastedge_cache" in edge.admin("GET", "/metrics")[1].encode(), "counters")
+    edge.stop()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    hits = [line for line in lines if line.get("cache") == "HIT"]
+    assert len(hits) >= 4 and all(line["status"] == 200 and line["bytes_out"] > len(PAGE) for line in hits)
+
+
+def test_edge_that_drains_sends_the_page_first(run_edge: Callable[..., Edge], origin: Origin) -> None:
+    edge = edge_of(run_edge, origin)
+    with Peer(connect(edge.port)) as client:
+        client.send("GET / HTTP/1.1", "host: a.example", "x-who: Ann")
+        server = origin.accept()
+        server.message()
+        server.send("HTTP/1.1 200 OK", HTML, f"content-length: {len(PAGE)}", PAGE[:9])
+        edge.signal(signal.SIGTERM)
+        client.expect_silence(0.3)
+        server.send(PAGE[9:])
+        page = client.message()
+        assert page.body == page_of("Ann") and page.get("connection") == "close"
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_request_to_upgrade(scene: Scene, agreed: bool) -> None:
+    client = personal(scene)
+    client.send("GET / HTTP/1.1", "host: a.example", "x-who: Ann", "connection: upgrade", "upgrade: echo")
+    server = scene.origin.accept()
+    assert server.message().get("upgrade") == "echo"
+    if agreed:
+        server.send("HTTP/1.1 101 Switching Protocols", "connection: upgrade", "upgrade: echo", HTML, PAGE)
+        assert client.head().status == 101
+        client.expect(PAGE)
+        client.close()
+        server.expect_gone()
+    else:
+        server.send(*answer(HTML, body=PAGE))
+        page = client.message()
+        assert (page.status, page.body) == (200, page_of("Ann"))
+
+
+def test_reload_in_the_middle_of_a_page(run_edge: Callable[..., Edge], origin: Origin) -> None:
+    edge = edge_of(run_edge, origin)
+    with Peer(connect(edge.port)) as client:
+        client.send("GET / HTTP/1.1", "host: a.example", "x-who: Ann")
+        server = origin.accept()
+        server.message()
+        server.send("HTTP/1.1 200 OK", HTML, MINUTE, f"content-length: {len(PAGE)}", PAGE[:9])
+        edge.write(POLICY.format(more="", before="", source='lambda request, ctx: "new"', options="", behind=""))
+        assert edge.reload()[0] == 200
+        server.send(PAGE[9:])
+        assert client.message().body == page_of("Ann")
+        assert ask(client, "Ann").body == page_of("new")
+
+
+def test_long_stale_page_on_the_disk_is_refreshed(scene: Scene) -> None:
+    """It is left alone, and refreshed all the same."""
+    scene.disk_mb, scene.more = 64, "[cache]\nmemory_mb = 1\n"
+    client = personal(scene)
+    body = PAGE + bytes(LIMIT)
+    page, server = first(scene, client, "cache-control: max-age=60, stale-while-revalidate=60", 'etag: "1"', body=body)
+    while cache_status(page) != "fastedge; hit; ttl=60":
+        page = ask(client, "Ann")
+    clock.travel(70)
+    page = ask(client, "Ann")
+    assert page.body == body and cache_status(page) == "fastedge; hit; ttl=-10"
+    assert server.message().get("if-none-match") == '"1"'
+    server.send("HTTP/1.1 304 Not Modified", MINUTE, 'etag: "1"')
+    until_landed(scene)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_file_that_is_damaged_is_not_sent(scene: Scene, tmp_path: Path, compiled: bool) -> None:
+    scene.disk_mb, scene.more = 64, "[cache]\nmemory_mb = 1\n"
+    client = personal(scene)
+    size = 300_000 if compiled else 900_000  # of which there is no room among the compiled ones
+    body = PAGE + b"<i>" + random.Random(1).randbytes(size).hex().encode() + b"</i>"
+    scene.origin.serve(lambda peer, request: peer.send(*answer(HTML, MINUTE, body=body)))
+    for name in ("Ann", "Bob"):
+        while cache_status(ask(client, name)) != "fastedge; hit; ttl=60":
+            pass
+    for file in (tmp_path / "cache").rglob("*"):
+        if file.is_file():
+            os.truncate(file, 1000)
+    page = ask(client, "Bob")
+    assert page.body == body.replace(b"you", b"Bob")
+    if not compiled:
+        assert not (cache_status(page) or "").startswith("fastedge; hit")
