@@ -107,7 +107,6 @@ def test_visitors_are_kept_apart(scene: Scene, tmp_path, seed: int) -> None:  # 
     scene.origin.serve(lambda peer, request: peer.send(*answer(HTML, body=VISITED)))
     chance = random.Random(seed)
     clients = [scene.client() for _ in range(3)]
-    get(clients[0])
     etags: dict[str, tuple[bytes, bool]] = {}
     marks = {name: f"{name}-{seed}-mark" for name in ("ann", "bob", "cid", "dan")}
     variants: dict[str, set[bytes]] = {}
@@ -124,10 +123,10 @@ def test_visitors_are_kept_apart(scene: Scene, tmp_path, seed: int) -> None:  # 
         client.send(f"{'HEAD' if head else 'GET'} / HTTP/1.1", "host: a.example", *fields)
         message = client.message(head=head)
         assert message.status == 200 and message.get("cache-control") == "private, no-cache"
-        assert (message.get("content-encoding") == "gzip") == takes_gzip
-        body = gzip.decompress(message.body) if takes_gzip and not head else message.body
         if head:
             continue
+        assert (message.get("content-encoding") == "gzip") == takes_gzip
+        body = gzip.decompress(message.body) if takes_gzip else message.body
         for other, mark in marks.items():
             assert (mark.encode() in body) == (other == name)
         assert (b"guest" in body) != has_token
