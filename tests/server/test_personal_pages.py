@@ -1039,3 +1039,59 @@ def test_file_that_is_damaged_is_not_sent(scene: Scene, tmp_path: Path, compiled
     assert page.body == body.replace(b"you", b"Bob")
     if not compiled:
         assert not (cache_status(page) or "").startswith("fastedge; hit")
+
+
+@pytest.mark.parametrize("rest", [1, 300_000])
+def test_request_still_arrives_while_the_page_waits_for_a_url(scene: Scene, rest: int) -> None:
+    client = personal(scene, source='Include("/a", wait_ms=2000)', options=", gzip=False")
+    client.send("POST / HTTP/1.1", "host: a.example", f"content-length: {rest + 3}", b"abc")
+    server = scene.origin.accept()
+    server.head()
+    server.send(*answer(HTML, "connection: close", body=PAGE))
+    inner = scene.origin.accept()
+    assert inner.message().target == "/a"
+    client.send(bytes(rest))
+    scene.origin.serve(lambda peer, request: peer.send(*answer(body=b"B")))
+    inner.send(*answer("connection: close", body=b"A"))
+    inner.close()
+    page = client.message()
+    assert page.body == page_of("A")
+    if page.get("connection") is None:
+        assert get(client, target="/b").body == b"B"
+    else:
+        client.expect_gone()
+
+
+def test_client_that_goes_away_while_its_page_waits_for_a_url(scene: Scene) -> None:
+    client = personal(scene, source='Include("/a", wait_ms=2000)')
+    client.send("GET / HTTP/1.1", "host: a.example")
+    server = scene.origin.accept()
+    server.message()
+    server.send(*answer(HTML, MINUTE, body=PAGE))
+    assert server.message().target == "/a"
+    client.reset()
+    scene.edge.until(lambda: not scene.edge.worker.front.connections)
+    server.send(*answer(MINUTE, body=b"A"))  # for the store
+    until_landed(scene)
+    assert get(scene.client()).body == page_of("A")
+    assert scene.origin.accepted == 1
+
+
+def test_pages_behind_one_that_waits_for_a_url(scene: Scene) -> None:
+    client = personal(scene, source='Include("/a", wait_ms=2000)', options=", gzip=False")
+    one = b"GET / HTTP/1.1\r\nhost: a.example\r\n\r\n"
+    client.send(one * 2 + one.replace(b"GET", b"HEAD"))
+    server = scene.origin.accept()
+    server.message()
+    server.send(*answer(HTML, MINUTE, body=PAGE))
+    for count in range(3):
+        assert server.message().target == "/a"
+        client.expect_silence(0.05)
+        server.send(*answer("cache-control: no-store", body=b"A" * (count + 1)))
+        page = client.message(head=count == 2)
+        assert page.get("content-length") == str(len(page_of("A" * (count + 1))))
+        assert count == 2 or page.body == page_of("A" * (count + 1))
+    client.send(one.replace(b"\r\n\r\n", f"\r\nif-none-match: {etag(page)}\r\n\r\n".encode()))
+    assert server.message().target == "/a"
+    server.send(*answer("cache-control: no-store", body=b"AAA"))
+    assert client.message().status == 304
