@@ -268,7 +268,7 @@ cdef class Exchange:
     cdef Step failed(self, int status, str error) except *:
         """No response came; `error` is a proxy error type of RFC 9209 §2.3."""
         if self.collects and self.response.stored is not None:      # it was arriving, and has broken off
-            self.stored = self.former
+            self.stored, self.own = self.former, None
             self.kept = False
         if self.stored is not None and self.may_stand_in(self.stored):
             self.error = error

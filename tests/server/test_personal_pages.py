@@ -472,11 +472,16 @@ def test_stale_page_stands_in_for_a_failing_origin(scene: Scene, how: str) -> No
     if how == "503":
         server.send(*answer(HTML, status="503 Service Unavailable", body=PAGE))
     elif how.startswith("breaks"):
-        control = "cache-control: private" if how.endswith("unstored") else MINUTE
-        server.send("HTTP/1.1 200 OK", HTML, control, "connection: x-own", "x-own: 1", "content-length: 99", PAGE)
+        control = (
+            "cache-control: private" if how.endswith("unstored") else 'cache-control: max-age=60, no-cache="x-mine"'
+        )
+        server.send(
+            "HTTP/1.1 200 OK", HTML, control, "connection: x-own", "x-own: 1", "x-mine: 1", "content-length: 99", PAGE
+        )
         server.close()
     page = client.message()
     assert (page.status, page.body, page.get("cache-control")) == (200, page_of("Bob"), "private, no-cache")
+    assert page.get("x-mine") is None
     assert (cache_status(page) or "").startswith("fastedge; fwd=stale") and "stored" not in (cache_status(page) or "")
 
 
@@ -561,6 +566,35 @@ def test_empty_page_is_empty(scene: Scene) -> None:
         scene.origin.serve(lambda peer, request: peer.send(*answer(HTML, body=b"")))
         page = ask(client, "Ann", *fields)
         assert page.status == 200 and (gzip.decompress(page.body) if fields else page.body) == b""
+
+
+@pytest.mark.parametrize("charset", ["utf-16le", "utf-16", "utf-7", "iso-2022-jp", "nonsense", "hex", "", '"', "\xff"])
+def test_page_in_any_encoding_is_whole(scene: Scene, charset: str) -> None:
+    client = personal(scene)
+    bodies = (PAGE, PAGE.decode().encode("utf-16-le"), b"\xff\xfe" + PAGE, b"\x00\x80" * 99)
+
+    def reply(peer: Peer, request: Message) -> None:
+        peer.send(*answer(f"{HTML}; charset={charset}", body=bodies[int(request.target[1:])]))
+
+    scene.origin.serve(reply)
+    for number, body in enumerate(bodies):
+        page = ask(client, "you", "accept-encoding: gzip", target=f"/{number}")
+        assert page.status == 200 and gzip.decompress(page.body) == body
+        assert page.get("content-type") == f"text/html; charset={charset}"
+
+
+def test_page_behind_early_hints(scene: Scene) -> None:
+    client = personal(scene)
+    for is_whole in (True, False):
+        client.send("GET / HTTP/1.1", "host: a.example", "x-who: Ann")
+        server = scene.origin.accept()
+        server.message()
+        server.send("HTTP/1.1 103 Early Hints", "link: </a>; rel=preload")
+        assert client.message().status == 103
+        server.send("HTTP/1.1 200 OK", HTML, f"content-length: {len(PAGE) + 1 - is_whole}", "connection: close", PAGE)
+        server.close()
+        page = client.message()
+        assert page.body == page_of("Ann") if is_whole else page.status == 502
 
 
 @pytest.mark.parametrize("more", [0, 1], ids=["longest", "too long"])
