@@ -85,8 +85,11 @@ cdef class Pages:
         if page is None:
             page = _compiled(content, _value(response, _CONTENT_ENCODING), _value(response, _CONTENT_TYPE), personal)
             if response.stored is not None and response.stored.body is body:
-                page.key, page.body = (id(body), id(personal)), (body, personal)    # held, so that no other object has their ids
-                page.cost_bytes = len(content) + (0 if page.template is None else len(page.template.page) + page.template.cost_bytes)
+                # As long as they are held no other object has their ids.
+                page.key, page.body = (id(body), id(personal)), (body, personal)
+                page.cost_bytes = len(content)
+                if page.template is not None:
+                    page.cost_bytes += len(page.template.page) + page.template.cost_bytes
                 self._keep(page.key, page, page.cost_bytes)
         return page
 
@@ -149,7 +152,8 @@ cdef Page _compiled(bytes body, bytes coding, bytes content_type, PersonalStage 
             charset = value.strip(b" \t\"").decode("latin-1")
             break
     template = compile_page(text, personal.rules, charset)
-    return Page(template, None, coding, content_type, personal, xxh3_64_hexdigest(repr((personal.rules, charset)).encode() + text).encode())
+    tag = xxh3_64_hexdigest(repr((personal.rules, charset)).encode() + text).encode()
+    return Page(template, None, coding, content_type, personal, tag)
 
 
 cdef bytes _value(Response response, FieldName name):

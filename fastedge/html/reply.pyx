@@ -46,7 +46,8 @@ cdef FieldName _CACHE_CONTROL = known(CACHE_CONTROL)
 cdef FieldName _VARY = known(VARY)
 # They are about the stored page and when it was made, or speak to other caches.
 cdef tuple OF_THE_SHARED = tuple([known(name) for name in (
-    DATE, ETAG, LAST_MODIFIED, EXPIRES, TRAILER, ACCEPT_RANGES, CONTENT_ENCODING, AGE, PRAGMA, CDN_CACHE_CONTROL, EDGE_CACHE_CONTROL, SURROGATE_CONTROL,
+    DATE, ETAG, LAST_MODIFIED, EXPIRES, TRAILER, ACCEPT_RANGES, CONTENT_ENCODING, AGE, PRAGMA, CDN_CACHE_CONTROL, EDGE_CACHE_CONTROL,
+    SURROGATE_CONTROL,
 )] + [intern_text(name) for name in ("content-digest", "content-md5", "digest", "repr-digest", "x-accel-expires")])
 cdef tuple OF_THE_CONTENT = (known(CONTENT_TYPE), intern_text("content-language"))     # which a 304 has not
 cdef enum:
