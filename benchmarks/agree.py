@@ -1,10 +1,11 @@
 """Before anything is timed, asks every peer the same questions: who gives another answer is not doing the same work."""
 
+import gzip
 import http.client
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from benchmarks import traffic
+from benchmarks import personal, traffic
 from benchmarks.countries import CountryTable
 from benchmarks.errors import BenchmarkError
 from benchmarks.process import HOST
@@ -54,6 +55,25 @@ def require_pages(edge: Edge, visitors: Sequence[Visitor]) -> None:
             raise BenchmarkError(f"{edge.name}: answered {status} and {len(body)} bytes to {visitor.address}")
 
 
+def require_personal(edge: Edge, visitors: Sequence[personal.Visitor], encoding: str, is_personal: bool) -> int:
+    """Each visitor gets the page with their own parts, or without; gives how long a body is on the wire.
+
+    That is -1 where it is not the same for all, which is compression's to decide alone: the pages have one length.
+    """
+    lengths = set()
+    for visitor in [*visitors[:ASKED], *visitors[:ASKED]]:
+        asked = {"X-Forwarded-For": visitor.address, "X-Country": visitor.country, "Cookie": visitor.cookie()}
+        status, fields, body = _ask(edge, {**asked, "Accept-Encoding": encoding}, personal.TARGET)
+        lengths.add(len(body))
+        found = fields.get("content-encoding", "identity")
+        if (status, found) != (200, encoding):
+            raise BenchmarkError(f"{edge.name}: answered {status} in {found} instead of {encoding}")
+        page = gzip.decompress(body) if encoding == "gzip" else body
+        if page != (visitor.page() if is_personal else personal.PAGE):
+            raise BenchmarkError(f"{edge.name}: another page of {len(page)} bytes for {visitor.name}")
+    return lengths.pop() if len(lengths) == 1 else -1
+
+
 def require_refusals(edge: Edge, refused: Mapping[str, str]) -> None:
     """Nobody gets in without a token, nor with one of `refused`, which says what is wrong with each."""
     tries = {what: {"Authorization": f"Bearer {token}"} for what, token in refused.items()}
@@ -70,10 +90,10 @@ def _fields(visitor: Visitor) -> dict[str, str]:
     }
 
 
-def _ask(edge: Edge, fields: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+def _ask(edge: Edge, fields: dict[str, str], target: str = "/checkout/basket") -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection(HOST, edge.port, timeout=10)
     try:
-        connection.request("GET", "/checkout/basket", headers={"Host": traffic.HOST, **fields})
+        connection.request("GET", target, headers={"Host": traffic.HOST, **fields})
         response = connection.getresponse()
         return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
     finally:

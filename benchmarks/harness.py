@@ -112,16 +112,23 @@ class Bench:
             yield Scene(origin, edges)
 
     def measure(
-        self, running: Sequence[Running], load: Load, turn: Callable[[Running, Load], Round] | None = None
+        self,
+        running: Sequence[Running],
+        load: Load | Mapping[str, Load],
+        turn: Callable[[Running, Load], Round] | None = None,
     ) -> dict[str, list[Round]]:
-        """Warms everyone up, then gives each its turn (or what stands for one), `rounds` times."""
+        """Warms everyone up, then gives each its turn (or what stands for one), `rounds` times.
+
+        The load is the same for all, or by peer's name where they differ in more than who is asked.
+        """
         turn = turn or self.turn
+        loads = load if isinstance(load, Mapping) else {each.name: load for each in running}
         for each in running:
-            self.warm_up(each, load)
+            self.warm_up(each, loads[each.name])
         turns: dict[str, list[Round]] = {each.name: [] for each in running}
         for number in range(self.rounds):
             for each in running:
-                turns[each.name].append(turn(each, load))
+                turns[each.name].append(turn(each, loads[each.name]))
             self.say(f"round {number + 1} of {self.rounds}: " + _in_short({name: t[-1] for name, t in turns.items()}))
         return turns
 

@@ -13,6 +13,7 @@ from email.utils import formatdate
 import uvloop
 
 from benchmarks import traffic
+from benchmarks.personal_origin import PersonalPages
 from benchmarks.process import HOST
 
 FIELDS = "Cache-Control: max-age=3600\r\nServer: floor\r\nX-Frame-Options: SAMEORIGIN\r\n"
@@ -28,15 +29,10 @@ class Pages:
         self._tags = tags
         self._head, self._head_s = b"", 0
 
-    def answer(self, target: bytes) -> bytes:
-        """The page of a target."""
+    def answer(self, target: bytes, head: bytes = b"") -> bytes:
+        """The page of a target, whatever else the head says."""
         self.requests += 1
         return b"".join((self._common_head(), self._label(target), b"\r\n", self._body))
-
-    def count(self) -> bytes:
-        """How many were asked for."""
-        text = str(self.requests)
-        return f"HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
 
     def _common_head(self) -> bytes:
         if (now := int(time.time())) != self._head_s:
@@ -56,7 +52,7 @@ class Pages:
 class Exchange(asyncio.Protocol):
     """A connection of an edge: one request at a time, without a body."""
 
-    def __init__(self, pages: Pages, delay_s: float) -> None:
+    def __init__(self, pages: Pages | PersonalPages, delay_s: float) -> None:
         self._pages = pages
         self._delay_s = delay_s
         self._head = b""
@@ -68,17 +64,24 @@ class Exchange(asyncio.Protocol):
         self._head += data
         if not self._head.endswith(b"\r\n\r\n"):
             return
-        target, self._head = self._head.split(b" ", 2)[1], b""
+        head, self._head = self._head, b""
+        target = head.split(b" ", 2)[1]
         if target == b"/requests":
-            self._transport.write(self._pages.count())
+            self._transport.write(count(self._pages.requests))
         elif self._delay_s:
-            answer = self._pages.answer(target)  # counted now, though it comes later
+            answer = self._pages.answer(target, head)  # counted now, though it comes later
             asyncio.get_running_loop().call_later(self._delay_s, self._transport.write, answer)
         else:
-            self._transport.write(self._pages.answer(target))
+            self._transport.write(self._pages.answer(target, head))
 
 
-async def serve(port: int, pages: Pages, delay_s: float) -> None:
+def count(requests: int) -> bytes:
+    """How many pages were asked for."""
+    fields = f"Cache-Control: no-store\r\nContent-Length: {len(str(requests))}\r\n"
+    return f"HTTP/1.1 200 OK\r\n{fields}\r\n{requests}".encode()
+
+
+async def serve(port: int, pages: Pages | PersonalPages, delay_s: float) -> None:
     """Until it is stopped."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Exchange(pages, delay_s), HOST, port, backlog=4096)
@@ -92,8 +95,10 @@ def main() -> None:
     parser.add_argument("--body", type=int, default=traffic.BODY_BYTES, help="bytes of each page")
     parser.add_argument("--tags", type=int, default=0, help="how many tags there are; left out: none")
     parser.add_argument("--delay-ms", type=int, default=0, help="time that each page takes")
+    parser.add_argument("--personal", action="store_true", help="the personal job's page and its parts")
     options = parser.parse_args()
-    uvloop.run(serve(options.port, Pages(options.body, options.tags), options.delay_ms / 1000))
+    pages = PersonalPages() if options.personal else Pages(options.body, options.tags)
+    uvloop.run(serve(options.port, pages, options.delay_ms / 1000))
 
 
 if __name__ == "__main__":

@@ -34,12 +34,13 @@ class Result:
 
 @dataclass(slots=True)
 class JobReport:
-    """One job's results. Ratios are made for the metrics in `compared`."""
+    """One job's results. Ratios are made for the metrics in `compared`; the table has those to `beside`, or to all."""
 
     job: str
     title: str
     results: list[Result] = field(default_factory=list)
     compared: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -75,11 +76,12 @@ def ratio_of_rounds(mine: Sequence[float], theirs: Sequence[float]) -> float:
 def show(report: JobReport, console: Console) -> None:
     """Prints the table: a row a peer, and beside the figures its ratio to each other peer."""
     table = Table(title=f"{report.job}: {report.title}", title_justify="left", title_style="bold")
-    table.add_column("peer")
+    table.add_column("peer", no_wrap=True)
     for metric in report.metrics():
         unit = next(r.unit for r in report.results if r.metric == metric)
         table.add_column(f"{metric}\n{unit}", justify="right")
-    compared = [(metric, peer) for metric in report.compared for peer in report.peers()]
+    beside = report.beside or report.peers()
+    compared = [(metric, peer) for metric in report.compared for peer in report.peers() if peer in beside]
     for metric, peer in compared:
         table.add_column(f"{metric}\n÷ {peer}" if len(report.compared) > 1 else f"÷ {peer}", justify="right")
     for peer in report.peers():

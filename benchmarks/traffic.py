@@ -48,8 +48,7 @@ def proxy_requests(addresses: Sequence[str]) -> list[bytes]:
     """GETs of different targets, so that nobody can answer two of them by one trip to the origin."""
     targets = (f"/catalogue/shoes/{number}?size=42&colour=blue" for number in range(TARGET_POOL))
     return [
-        _render(target, addresses[number], f"uid={number:016x}; theme=dark", ())
-        for number, target in enumerate(targets)
+        render(target, addresses[number], f"uid={number:016x}; theme=dark") for number, target in enumerate(targets)
     ]
 
 
@@ -61,17 +60,20 @@ def answer_requests(visitors: Sequence[Visitor]) -> list[bytes]:
 def answer_request(visitor: Visitor) -> bytes:
     """The GET of one visitor: the ten fields, and Authorization as the eleventh."""
     cookie = f"theme=dark; uid={visitor.uid}"
-    return _render("/checkout/basket?step=2", visitor.address, cookie, (f"Authorization: Bearer {visitor.token}",))
+    return render("/checkout/basket?step=2", visitor.address, cookie, (f"Authorization: Bearer {visitor.token}",))
 
 
-def _render(target: str, address: str, cookie: str, more: Sequence[str]) -> bytes:
+def render(
+    target: str, address: str, cookie: str, more: Sequence[str] = (), encoding: str = "gzip, deflate, br"
+) -> bytes:
+    """A GET with the ten fields of a browser behind a trusted proxy, and `more` lines."""
     lines = [
         f"GET {target} HTTP/1.1",
         f"Host: {HOST}",
         f"User-Agent: {_BROWSER}",
         "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
         "Accept-Language: de-DE,de;q=0.8,en;q=0.5",
-        "Accept-Encoding: gzip, deflate, br",
+        f"Accept-Encoding: {encoding}",
         "Referer: https://shop.example/catalogue",
         f"Cookie: {cookie}",
         f"X-Forwarded-For: {address}",

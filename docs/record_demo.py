@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -14,8 +15,15 @@ sys.path.insert(0, str(DOCS.parent / "policies"))
 import demo  # noqa: E402  (a script beside the policies, not a module of the package)
 
 
+class Wrapped(Console):
+    """Lines that are to be copied are not wrapped; in a picture all of them must be seen."""
+
+    def print(self, *parts: Any, **options: Any) -> None:
+        super().print(*parts, **{**options, "soft_wrap": False})
+
+
 def main() -> int:
-    console = Console(record=True, width=126, force_terminal=True)
+    console = Wrapped(record=True, width=126, force_terminal=True)
     show = demo._show
 
     def show_and_stop(_: Console) -> None:

@@ -1,4 +1,4 @@
-"""The demo behind `make run`: two small origins, an identity provider, the edge with policies/shop.py, and a table of
+"""The demo behind `make run`: three small origins, an identity provider, the edge with policies/shop.py, and a table of
 commands to try.
 
 Everything is on the loopback address; the secrets are made anew at each start and end with it.
@@ -24,6 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from demo_provider import IdentityProvider, base64url
+from demo_storefront import door, storefront
 from rich.console import Console
 
 from fastedge.routing import assign
@@ -33,12 +34,14 @@ RUN = HERE.parent / "run"
 EDGE, ADMIN = ("127.0.0.1", 8080), ("127.0.0.1", 8081)
 ORIGINS = {"eu": 9001, "us": 9002}
 PROVIDER = IdentityProvider(9003)
+FRONT, DOOR = 9004, 9005
 GERMAN, AMERICAN = "194.25.0.60", "8.8.8.8"
 READY_TIMEOUT_S = 15
 ROTATION_TIMEOUT_S = 10
 SHOWN_CHARS_MAX = 87
 _CHECKOUT = f"http://{EDGE[0]}:{EDGE[1]}/checkout/pay"
 _ADMIN = '"Authorization: Bearer $(cat run/admin)"'
+_OWN = '^HTTP|^cache-status|data-edge|class="hero"'  # what a visitor's page is told by
 _SHOES = '{"tags":["shoes"]}'
 _TOLD = {  # fields that are shown, and what stands before them
     "location": "",
@@ -52,13 +55,14 @@ _TOLD = {  # fields that are shown, and what stands before them
 @dataclass(frozen=True)
 class Try:
     """One thing to see: what it shows, the path, and the fields that make it so. With a body it is a POST. What has to
-    happen before gives a line about it."""
+    happen before gives a line about it. Of a page, the lines are shown in which `lines` is found."""
 
     shows: str
     path: str
     fields: Mapping[str, str] = field(default_factory=dict)
     address: tuple[str, int] = EDGE
     body: str | None = None
+    lines: str = ""
     wait_s: float = 0.0
     before: Callable[[], str] | None = None
 
@@ -75,6 +79,9 @@ def main() -> int:
     PROVIDER.publish("old")
     (RUN / "old").write_text(PROVIDER.token("old", "shop", "ada"))
     threading.Thread(target=PROVIDER.server().serve_forever, daemon=True).start()
+    threading.Thread(target=storefront(FRONT).serve_forever, daemon=True).start()
+    known = {name: {n: _filled(value) for n, value in fields.items()} for name, (_, fields) in _visitors().items()}
+    threading.Thread(target=door(DOOR, EDGE, known).serve_forever, daemon=True).start()
     edge = subprocess.Popen(
         [sys.executable, "-m", "fastedge", "run", str(HERE / "shop.toml")],
         env={**os.environ, **environment},
@@ -119,8 +126,13 @@ def _origin(name: str, port: int) -> ThreadingHTTPServer:
 
 def _token(secret: str) -> str:
     """A token for the customer Ada, good for a day (RFC 7519)."""
-    now = int(time.time())
-    claims = {"iss": "https://id.shop.example", "aud": "shop", "sub": "ada", "iat": now, "exp": now + 86_400}
+    claims = {
+        "iss": "https://id.shop.example",
+        "aud": "shop",
+        "sub": "ada",
+        "name": "Ada",
+        "exp": int(time.time()) + 86_400,
+    }
     signed = ".".join(base64url(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
     return f"{signed}.{base64url(hmac.digest(secret.encode(), signed.encode(), hashlib.sha256))}"
 
@@ -188,9 +200,10 @@ def _ask(what: Try) -> str:
     told = [label + value for name, label in _TOLD.items() if (value := response.getheader(name))]
     if what.path == "/metrics":
         told = [line for line in lines if line.startswith('fastedge_cache_responses_total{outcome="hit"}')]
-    elif response.status == 200:
+    elif response.status == 200 and not what.lines:
         told.insert(0, lines[0] if len(lines[0]) <= SHOWN_CHARS_MAX else f"{lines[0][:SHOWN_CHARS_MAX]}…")
-    return " · ".join([f"{response.status} {response.reason}", *told])
+    own = [f"\n     {line.strip()}" for line in lines if what.lines and re.search(what.lines, line)]
+    return " · ".join([f"{response.status} {response.reason}", *told]) + "".join(own)
 
 
 def _filled(value: str) -> str:
@@ -198,10 +211,21 @@ def _filled(value: str) -> str:
     return re.sub(r"\$\(cat run/(\w+)\)", lambda found: (RUN / found[1]).read_text(), value)
 
 
-def _visitor(variant: str) -> str:
+def _visitor(variant: str, experiment: str = "checkout") -> str:
     """A visitor whom the experiment puts into this variant."""
     names = (f"visitor-{number}" for number in range(1000))
-    return next(name for name in names if assign("checkout", name, {"a": 50, "b": 50}) == variant)
+    return next(name for name in names if assign(experiment, name, {"a": 50, "b": 50}) == variant)
+
+
+def _visitors() -> dict[str, tuple[str, dict[str, str]]]:
+    """Who they are, and the fields that make them so."""
+    ada = {"Authorization": "Bearer $(cat run/token)", "X-Forwarded-For": GERMAN}
+    other = {"Cookie": f"uid={_visitor('b', 'hero')}", "X-Forwarded-For": AMERICAN}
+    return {
+        "german": ("as Ada sees it, signed in, from Germany", ada),
+        "american": ("as somebody in the United States sees it, who is in variant b", other),
+        "anonymous": ("as a stranger sees it", {}),
+    }
 
 
 def _tries() -> list[Try]:
@@ -228,6 +252,10 @@ def _tries() -> list[Try]:
             before=_rotate,
         ),
         Try("a token by the key that was withdrawn", "/account/", {"Authorization": "Bearer $(cat run/old)"}),
+        *(
+            Try(f"PERSONAL: the shop's page, {who}", "/shop", fields, lines=_OWN)
+            for who, fields in _visitors().values()
+        ),
         Try("what was counted, over all workers", "/metrics", address=ADMIN),
     ]
 
@@ -242,7 +270,8 @@ def _show(console: Console) -> None:
         console.print(f"   {_command(one)}", style="cyan", highlight=False, markup=False, soft_wrap=True)
         console.print(f"   → {_ask(one)}", style="green", highlight=False, markup=False, soft_wrap=True)
     console.print(
-        "\nWhat is stored for a page?\n"
+        f"\nThe three of them in a browser: http://{EDGE[0]}:{DOOR}/\n"
+        "What is stored for a page?\n"
         f"   curl -H {_ADMIN} 'http://{ADMIN[0]}:{ADMIN[1]}/v1/cache?url=http://{EDGE[0]}:{EDGE[1]}/catalogue/shoes'\n"
         "Why was it decided so?\n"
         f"   env $(cat run/env) {_command_line()} explain policies/shop.toml {_CHECKOUT} --ip {GERMAN}\n"
@@ -260,12 +289,13 @@ def _command_line() -> str:
 
 
 def _command(one: Try) -> str:
-    parts = ["curl -i"]
+    parts = ["curl -is" if one.lines else "curl -i"]
     for name, value in one.fields.items():
         parts.append(f"-H '{name}: {value}'" if "$" not in value else f'-H "{name}: {value}"')
     if one.body:
         parts.append(f"-d '{one.body}'")
-    return " ".join([*parts, f"'http://{one.address[0]}:{one.address[1]}{one.path}'"])
+    parts.append(f"'http://{one.address[0]}:{one.address[1]}{one.path}'")
+    return " ".join([*parts, f"| grep -E '{one.lines}'"] if one.lines else parts)
 
 
 if __name__ == "__main__":

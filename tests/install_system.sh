@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is not Python's, by package name, when run as root on Debian or Ubuntu; otherwise it says what is missing.
 #   install_system.sh build [PYTHON]   what building needs: venv, headers, a C compiler
-#   install_system.sh servers          what tests and benchmarks talk to: nginx with Lua, HAProxy, Varnish, curl
+#   install_system.sh servers          what tests and benchmarks talk to: nginx with Lua, HAProxy, Chromium, Varnish, curl
 set -eu
 
 install() {
@@ -30,6 +30,8 @@ servers)
     command -v curl >/dev/null || missing="$missing curl"
     # Without root the tests that need a server are skipped, each with its reason.
     [ -z "$missing" ] || install $missing || [ "${CI:-}" != true ]
+    # Apart: where a distribution has no such packages, the rest is installed all the same.
+    command -v chromedriver >/dev/null || install chromium chromium-driver || [ "${CI:-}" != true ]
     # Peers of the benchmarks alone; they do without what cannot be had.
     [ -e /usr/lib/nginx/modules/ngx_http_lua_module.so ] || install libnginx-mod-http-lua lua-cjson || true
     command -v varnishd >/dev/null || [ -x /usr/sbin/varnishd ] || install varnish varnish-modules || true

@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy"}
-START_S = 5.0
+PACKAGES = {
+    "nginx": "nginx-light",
+    "haproxy": "haproxy",
+    "chromium": "chromium",
+    "chromedriver": "chromium-driver",
+}
+START_S = 20.0
 
 
 def binary(name: str) -> str:

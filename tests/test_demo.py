@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PORTS = (8080, 8081, 9001, 9002, 9003)
+PORTS = (8080, 8081, 9001, 9002, 9003, 9004, 9005)
 START_TIMEOUT_S = 60
 
 
@@ -97,6 +97,24 @@ def test_demo_shows_a_rotation_without_a_failed_request(printed: list[str]) -> N
     assert min(old, new) > 0
     assert _answers(printed)[12].startswith("200 OK · /account/: answer ")
     assert _answers(printed)[13] == '401 Unauthorized · Bearer realm="edge", error="invalid_token"'
+
+
+@pytest.mark.parametrize(
+    ("position", "status", "shown"),
+    [
+        (14, "fwd=uri-miss; stored", ["Guten Morgen", ">Ada<", "/shop/dawn.svg", ">129,00 €<", "In zwei Tagen"]),
+        (15, "hit; ttl=", ["Trail week", ">stranger<", "/shop/night.svg", ">$139.00<", "At your door"]),
+        (16, "hit; ttl=", ["Free returns", ">stranger<", "/shop/dawn.svg", ">from 129 €<", "We deliver"]),
+    ],
+)
+def test_demo_shows_one_stored_page_as_three_see_it(
+    printed: list[str], position: int, status: str, shown: list[str]
+) -> None:
+    first = f"→ {_answers(printed)[position]}"
+    assert first.startswith(f"→ 200 OK · Cache-Status: fastedge; {status}")
+    at = [i for i, line in enumerate(printed) if line.strip().startswith("→")][position]
+    lines = printed[at + 1 : at + 6]
+    assert all(part in line for part, line in zip(shown, lines, strict=True)), lines
 
 
 def test_commands_work_when_they_are_copied(printed: list[str]) -> None:

@@ -183,6 +183,7 @@ def stage_sets() -> dict[str, list[Any]]:
         "Experiment by cookie": [Experiment("exp", halves, sticky_by="cookie:uid")],
         "Experiment by address": [Experiment("exp", halves, sticky_by="address")],
         "Experiment without a field": [Experiment("exp", halves, header=None)],
+        "Experiment of the edge alone": [Experiment("exp", halves, keyed=False)],
         "Experiment twice": [Experiment("exp", halves), Experiment("two", {"c": 1, "d": 3}, sticky_by="cookie:uid")],
         "Experiment in a layer": [
             Experiment("one", halves, layer=layer, header=None),
@@ -224,6 +225,8 @@ def stage_sets() -> dict[str, list[Any]]:
         "JwtAuth keying a claim": [JwtAuth(**AUTH, forward_claims=claims, key_claims=["plan"])],
         "JwtAuth keying all claims": [JwtAuth(**AUTH, forward_claims=claims, key_claims=["plan", "sub"])],
         "JwtAuth forwarding the token": [JwtAuth(**AUTH, forward_token=True)],
+        "JwtAuth that is optional": [JwtAuth(**AUTH, optional=True, forward_claims=claims, key_claims=["plan"])],
+        "JwtAuth that is optional, forwarding the token": [JwtAuth(**AUTH, optional=True, forward_token=True)],
         "JwtAuth with preflights": [JwtAuth(**AUTH, allow_preflight=True, forward_claims=claims, key_claims=["plan"])],
         "JwtAuth from a cookie and the query": [by_cookie],
         "JwtAuth from a cookie, then CacheRules": [by_cookie, CacheRules(strip_cookies=True, key=["cookie:beta"])],

@@ -51,3 +51,13 @@ def add_cpu(report: JobReport, turns: Mapping[str, Sequence[Round]]) -> None:
         requests = sum(each.load.requests for each in rounds)
         report.add(peer, "cpu", "µs/request", [each.cpu_us for each in rounds], requests)
         report.add(peer, "rate", "requests/s", [each.load.rate for each in rounds], requests)
+
+
+def note_targets(report: JobReport, targets: Sequence[tuple[str, str, float]]) -> None:
+    """What a peer's CPU may be at most beside another's, and what it was; nothing about those who were not measured."""
+    for peer, other, ratio_max in targets:
+        result = report.find(peer, "cpu")
+        if result and report.find(other, "cpu"):
+            ratio = report.ratios(result)[other]
+            outcome = "reached" if ratio <= ratio_max else "missed"
+            report.notes.append(f"{peer} ÷ {other}: {ratio:.3g}, asked ≤ {ratio_max:.3g}: {outcome}")

@@ -1,13 +1,14 @@
 """fastedge, as shipped: the command that users run, an edge.toml, limits and log on."""
 
 import importlib.util
+import json
 import sys
 import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from benchmarks import tokens
+from benchmarks import personal, tokens
 from benchmarks.errors import BenchmarkError
 from benchmarks.peers import Peer, Setting, fill
 from benchmarks.process import HOST, Command
@@ -21,8 +22,8 @@ MEMORY_MB = 256
 DISK = 'disk_path = "cache"\ndisk_mb = 4096'
 
 
-def _missing() -> str | None:
-    for module in ("fastedge._core.pipeline", "fastedge.__main__"):
+def _missing(*more: str) -> str | None:
+    for module in ("fastedge._core.pipeline", "fastedge.__main__", *more):
         try:
             found = importlib.util.find_spec(module)
         except ImportError:
@@ -69,6 +70,14 @@ def _prepare_rs256(setting: Setting, cache_tokens: int = 0) -> Command:
     return _prepare(setting, fill("fastedge_rs256.toml", **_addresses(setting), policy=policy), {})
 
 
+def _prepare_personal(setting: Setting) -> Command:
+    (setting.directory / "country.bin").write_bytes(_compiled_countries(setting))
+    (setting.directory / "banners.json").write_text(json.dumps(personal.BANNERS))
+    (setting.directory / "offers.json").write_text(json.dumps(personal.OFFERS))
+    text = fill("fastedge_personal.toml", **_addresses(setting), policy=POLICIES / "personal.py")
+    return _prepare(setting, text, {})
+
+
 def _policy(setting: Setting, name: str, cache_tokens: int) -> Path:
     """The policy, or a copy of it that differs in how many tokens it remembers."""
     if not cache_tokens:
@@ -110,3 +119,6 @@ FASTEDGE_CACHE = Peer("fastedge", _missing, _version, _prepare_cache)
 FASTEDGE_DISK = replace(FASTEDGE_CACHE, prepare=partial(_prepare_cache, memory_mb=1, disk=DISK))
 FASTEDGE_TIERS = replace(FASTEDGE_CACHE, prepare=partial(_prepare_cache, disk=DISK))
 FASTEDGE_CACHE_LARGE = replace(FASTEDGE_CACHE, prepare=partial(_prepare_cache, memory_mb=4096))
+FASTEDGE_PERSONAL = Peer(
+    "fastedge-personal", partial(_missing, "fastedge.stages.personalize"), _version, _prepare_personal
+)

@@ -14,8 +14,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from benchmarks import tokens, traffic
+from benchmarks import personal, tokens, traffic
 from benchmarks.cpu import process_tree
+from benchmarks.pages import own_content
 from benchmarks.peers import CONNECTIONS_MAX, Peer, Setting, fill, find_program, first_line
 from benchmarks.process import HOST, STOP_S_MAX, Command
 
@@ -24,6 +25,9 @@ MODULES = ("ndk_http_module.so", "ngx_http_lua_module.so")
 # tcp_nopush, what is left of a page of 64 KB waits for the client's acknowledgement: 40 ms.
 SMALL_PAGES = "sendfile off;"
 LARGE_PAGES = "sendfile on;"
+# A page of 50 KB leaves at once, so that a head and its file share packets at no wait.
+WHOLE_PAGES = "sendfile on; tcp_nopush on;"
+PARSED_PAGES = "sendfile off; output_buffers 1 64k;"  # one piece, so that no search begins anew
 ALL_TOKENS = 2 * tokens.POOL
 _CJSON = ("/usr/lib/*/lua/5.1/cjson.so", "/usr/local/lib/lua/5.1/cjson.so", "/usr/lib/lua/5.1/cjson.so")
 
@@ -55,6 +59,24 @@ def _prepare_cache(setting: Setting, sending: str) -> Command:
     return _prepare(setting, _origin(setting) + store + _server("nginx_cache.conf", setting), "")
 
 
+def _prepare_sub(setting: Setting) -> Command:
+    """`sub_filter` looks for the parts in a page that is not compressed."""
+    job = _countries(setting) + _parts() + _origin(setting) + 'proxy_set_header Accept-Encoding "";\n'
+    store = fill("nginx_store.conf", sending=PARSED_PAGES)
+    return _prepare(setting, job + store + _server("nginx_cache.conf", setting), "")
+
+
+def _parts() -> str:
+    facts = {"country": "$country", "segment": "$cookie_segment", "variant": "$cookie_variant"}
+    lines = []
+    for slot, (fact, table) in personal.TABLES.items():
+        lines += [f"map {facts[fact]} $part_{slot} {{", *(f"    {key} '{part}';" for key, part in table.items()), "}"]
+    for slot in personal.SLOTS:
+        part = f"$part_{slot}" if slot in personal.TABLES else f"$cookie_{slot}"
+        lines.append(f'sub_filter "{own_content(slot).decode()}" {part};')
+    return "\n".join([*lines, ""])
+
+
 def _prepare_answer(setting: Setting, remembered: int = 0) -> Command:
     return _prepare_gate(setting, _server("nginx_answer.conf", setting), remembered)
 
@@ -73,8 +95,6 @@ def _server(template: str, setting: Setting) -> str:
 
 
 def _prepare_gate(setting: Setting, job: str, remembered: int) -> Command:
-    lines = (f"{block} {country};\n" for block, country in setting.countries.blocks())
-    (setting.directory / "countries.conf").write_text("".join(lines))
     (setting.directory / "page.html").write_bytes(traffic.PAGE)
     gate = fill(
         "gate.lua",
@@ -86,7 +106,13 @@ def _prepare_gate(setting: Setting, job: str, remembered: int) -> Command:
     )
     (setting.directory / "gate.lua").write_text(gate)
     modules = "\n".join(f"load_module {_modules_directory() / name};" for name in MODULES)
-    return _prepare(setting, fill("nginx_gate.conf") + job, modules)
+    return _prepare(setting, _countries(setting) + fill("nginx_gate.conf") + job, modules)
+
+
+def _countries(setting: Setting) -> str:
+    lines = (f"{block} {country};\n" for block, country in setting.countries.blocks())
+    (setting.directory / "countries.conf").write_text("".join(lines))
+    return fill("nginx_country.conf")
 
 
 def _prepare(setting: Setting, job: str, modules: str) -> Command:
@@ -135,3 +161,6 @@ NGINX_LUA_CACHED = replace(NGINX_LUA, prepare=_prepare_cached)
 NGINX_LUA_CACHE = replace(NGINX_LUA, name="nginx-lua-cache", prepare=partial(_prepare_answer, remembered=ALL_TOKENS))
 NGINX_LUA_CACHE_CACHED = replace(NGINX_LUA_CACHE, prepare=partial(_prepare_cached, remembered=ALL_TOKENS))
 NGINX_LUA_TENTH = replace(NGINX_LUA_CACHE, prepare=partial(_prepare_answer, remembered=tokens.TENTH))
+NGINX_PAGE = replace(NGINX, prepare=partial(_prepare_cache, sending=WHOLE_PAGES))
+NGINX_PAGE_GZIP = replace(NGINX_CACHE, name="nginx-gzip")
+NGINX_SUB = replace(NGINX, name="nginx-sub", prepare=_prepare_sub)

@@ -14,12 +14,12 @@ ROOT = Path(__file__).parents[2]
 def counting_origin(body_bytes: int = BODY_BYTES, tags: int = 0, delay_ms: int = 0) -> Peer:
     """An origin whose pages may be stored for an hour; its options are those of benchmarks/origin.py."""
 
-    def prepare(setting: Setting) -> Command:
-        options = ("--body", str(body_bytes), "--tags", str(tags), "--delay-ms", str(delay_ms))
-        argv = (sys.executable, "-m", "benchmarks.origin", str(setting.port), *options)
-        return Command(argv, {"PYTHONPATH": str(ROOT)})
+    return _origin("--body", str(body_bytes), "--tags", str(tags), "--delay-ms", str(delay_ms))
 
-    return Peer("origin", lambda: None, lambda: "counts its requests", prepare)
+
+def personal_origin() -> Peer:
+    """The origin of the personal job, which counts as well."""
+    return _origin("--personal")
 
 
 def requests_seen(port: int) -> int:
@@ -30,3 +30,11 @@ def requests_seen(port: int) -> int:
         return int(connection.getresponse().read())
     finally:
         connection.close()
+
+
+def _origin(*options: str) -> Peer:
+    def prepare(setting: Setting) -> Command:
+        argv = (sys.executable, "-m", "benchmarks.origin", str(setting.port), *options)
+        return Command(argv, {"PYTHONPATH": str(ROOT)})
+
+    return Peer("origin", lambda: None, lambda: "counts its requests", prepare)

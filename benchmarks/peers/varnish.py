@@ -1,10 +1,12 @@
 """Varnish: the built-in VCL, storage by malloc, a log line for each request by varnishncsa, which counts with it."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from benchmarks import personal
 from benchmarks.peers import Peer, Setting, fill, find_program, first_line
 from benchmarks.process import HOST, Command
 
@@ -52,10 +54,25 @@ def _prepare(setting: Setting, memory_mb: int = MEMORY_MB, purge: str = BAN) -> 
     return Command(("sh", "-c", _script(setting, memory_mb)), {})
 
 
-def _script(setting: Setting, memory_mb: int) -> str:
+def _prepare_esi(setting: Setting, parameters: Sequence[str] = ()) -> Command:
+    vcl = fill("varnish_esi.vcl", host=HOST, origin_port=setting.origin_port, parts=_parts())
+    (setting.directory / "edge.vcl").write_text(vcl)
+    return Command(("sh", "-c", _script(setting, MEMORY_MB, parameters)), {})
+
+
+def _parts() -> str:
+    facts = {slot: personal.TABLES[slot][0] if slot in personal.TABLES else slot for slot in personal.SLOTS}
+    branches = (
+        f'if (req.url == "/fragments/{slot}") {{ set req.url = req.url + "/" + req_top.http.X-{fact}; }}'
+        for slot, fact in facts.items()
+    )
+    return "\n    else ".join(branches)
+
+
+def _script(setting: Setting, memory_mb: int, more_parameters: Sequence[str] = ()) -> str:
     """Both programs beside each other; who ends the shell's group ends both."""
     home = str(setting.directory / "home")
-    parameters = [f"thread_pools={setting.workers}", *PARAMETERS]
+    parameters = [f"thread_pools={setting.workers}", *PARAMETERS, *more_parameters]
     cache = [_program("varnishd"), "-F", "-j", "none", "-n", home, "-a", f"{HOST}:{setting.port}", "-T", "none"]
     cache += ["-f", str(setting.directory / "edge.vcl"), "-s", f"malloc,{memory_mb}m"]
     cache += [word for parameter in parameters for word in ("-p", parameter)]
@@ -71,3 +88,8 @@ VARNISH = Peer("varnish", _missing, _version, _prepare)
 VARNISH_LARGE = replace(VARNISH, prepare=partial(_prepare, memory_mb=MEMORY_MB_LARGE))
 VARNISH_BAN = replace(VARNISH_LARGE, name="varnish-ban")
 VARNISH_XKEY = Peer("varnish-xkey", _missing_xkey, _version, partial(_prepare, memory_mb=MEMORY_MB_LARGE, purge=XKEY))
+VARNISH_ESI_GZIP = Peer("varnish-esi-gzip", _missing, _version, _prepare_esi)
+# Otherwise it would keep the page as gzip alone, and inflate it for each client that wants it plain.
+VARNISH_ESI = replace(
+    VARNISH_ESI_GZIP, name="varnish-esi", prepare=partial(_prepare_esi, parameters=("http_gzip_support=off",))
+)

@@ -43,6 +43,7 @@ cdef class ExperimentStage(NativeStage):
     cdef bytes attributes, secure_attributes
     cdef FieldName header       # None: the origin is not told
     cdef tuple members          # of the header, one a variant
+    cdef bint keyed             # whether the variant is in the cache key
     cdef str name
     cdef object random_bytes
     cdef bytes pool

@@ -23,6 +23,7 @@ class ExperimentStage(NativeStage):
         cookie: str,
         max_age_s: int,
         header: str | None,
+        keyed: bool,
         random_bytes: Callable[[int], bytes],
         target: Target,
         layer: LayerRange | None = None,

@@ -48,10 +48,11 @@ cdef class Way:
 @cython.final
 cdef class ExperimentStage(NativeStage):
     def __init__(
-        self, ExperimentSlot slot not None, sticky not None, *, str cookie not None, int max_age_s, header, random_bytes,
-        Target target not None, LayerRange layer=None, list override_sources=None, judge=None, Exposures exposures=None,
+        self, ExperimentSlot slot not None, sticky not None, *, str cookie not None, int max_age_s, header, bint keyed,
+        random_bytes, Target target not None, LayerRange layer=None, list override_sources=None, judge=None, Exposures exposures=None,
     ):
-        """`sticky`: pairs of a key of STICKY and the cookie's or claim's name; `header` is a field's name or None."""
+        """`sticky`: pairs of a key of STICKY and the cookie's or claim's name; `header` is a field's name or None; one that is
+        `keyed` is in the cache key, in any case."""
         self.hooks = ON_REQUEST if "address" in dict(sticky) else ON_REQUEST | ON_RESPONSE
         places = [source.text.partition(":") for source in override_sources or ()]
         self.hidden_parameters = tuple([name for place, _, name in places if place == "query"])
@@ -69,6 +70,7 @@ cdef class ExperimentStage(NativeStage):
         self.secure_attributes = self.attributes + b"; Secure"
         self.header = None if header is None else intern_text(header)
         self.members = tuple(f"{self.name}={variant}".encode() for variant in slot.buckets.variants)
+        self.keyed = keyed
         self.random_bytes = random_bytes
         self.pool = b""
 
@@ -82,7 +84,7 @@ cdef class ExperimentStage(NativeStage):
             return CONTINUE_
         if self.header is not None:
             ctx.plan.edit(self.header, <bytes> self.members[variant], False, True)
-        else:
+        elif self.keyed:
             ctx.plan.part(b"experiment", <bytes> self.members[variant])
         ctx.set_variant(self.name, <str> self.slot.buckets.variants[variant])
         return CONTINUE_

@@ -29,6 +29,7 @@ cdef class Gate(NativeStage):
     """A stage that lets nobody pass without a credential of its kind."""
     cdef readonly str stage
     cdef readonly Refusal missing           # for who shows no credential
+    cdef readonly Admission stranger        # who is let in without one; None: nobody is
     cdef readonly tuple reserved_fields     # texts: fields that it tells the origin, and that no client may send
     cdef readonly tuple hidden_parameters   # of the query: credentials, which no log may hold
     cdef readonly tuple hidden_fields       # texts, the same; Authorization and Cookie are without saying so

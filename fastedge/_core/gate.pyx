@@ -80,6 +80,8 @@ cdef class Gate(NativeStage):
     cdef object settle(self, object found, Request request, Context ctx):
         """The verdict that what `examine` found comes to."""
         cdef Refusal refusal
+        if found is None:
+            found = self.stranger
         if type(found) is Admission:
             self.admit(<Admission> found, request, ctx)
             return CONTINUE_
@@ -93,7 +95,7 @@ cdef class Gate(NativeStage):
         cdef Py_ssize_t i
         if admission.claims is not None:
             ctx.add_claims(admission.claims)
-        self.conceal(request, ctx, True)
+        self.conceal(request, ctx, admission is not self.stranger)
         for i in range(admission.told):
             ctx.plan.edit(<FieldName> admission.names[i], <bytes> admission.values[i], True, admission.keyed[i] is True)
         if admission.private:

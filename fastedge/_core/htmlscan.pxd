@@ -17,7 +17,6 @@ cdef class Scan:
     cdef readonly int lost_at       # from where on browsers may differ; -1: nowhere
     cdef readonly bint too_many
     cdef readonly bint esi_torn     # something begins inside an `<!--esi` and ends outside
-    cdef readonly list elements
     cdef readonly list comments
     cdef readonly list placeholders
     cdef readonly list variables
@@ -43,4 +42,3 @@ cdef class Scan:
     cdef tuple _place(self)
     cdef bint _is_esi(self, const Tag* tag) noexcept
     cdef bint _is_full(self) noexcept
-    cdef int _gather(self) except -1

@@ -7,32 +7,14 @@ cimport cython
 from libc.stdint cimport uint8_t
 from libc.string cimport memcmp
 
-from fastedge._core.htmlselectors cimport Selectors
+from fastedge._core.htmlbytes cimport fe_find, fe_search
+from fastedge._core.htmlselectors cimport Selectors, may_match
 from fastedge._core.htmltokens cimport (
     RCDATA, Tag, bogus_comment_end, cdata_end, comment_end, is_space, raw_end, read_tag, same_text, script_end,
 )
-from fastedge._core.htmltree cimport MARKUP, OpenElements, PLAIN_TEXT, SCRIPT_TEXT
+from fastedge._core.htmltree cimport Found, MARKUP, OpenElements, PLAIN_TEXT, SCRIPT_TEXT
 
 from fastedge.limits import html_bytes_max, html_marks_max
-
-cdef extern from *:
-    """
-    #include <string.h>
-    static inline int fe_search(const unsigned char *page, const char *text, int length, int at, int size) {
-        const unsigned char *found;
-        if (at >= size) return size;
-        found = (const unsigned char *) memmem(page + at, (size_t) (size - at), text, (size_t) length);
-        return found ? (int) (found - page) : size;
-    }
-    static inline int fe_find(const unsigned char *page, int c, int at, int size) {
-        const unsigned char *found;
-        if (at >= size) return size;
-        found = (const unsigned char *) memchr(page + at, c, (size_t) (size - at));
-        return found ? (int) (found - page) : size;
-    }
-    """
-    int fe_search(const uint8_t* page, const char* text, int length, int at, int size) noexcept nogil
-    int fe_find(const uint8_t* page, int c, int at, int size) noexcept nogil
 
 # Where a placeholder stands.
 cdef enum:
@@ -66,16 +48,31 @@ cdef class Scan:
         self.with_esi = esi
         self.tree = OpenElements()
         self.tree.page = self.page
-        self.comments, self.placeholders, self.variables, self.esi, self.elements = [], [], [], [], []
+        self.comments, self.placeholders, self.variables, self.esi = [], [], [], []
         self.esi_close = self.lost_at = -1
         self.mark = self._next_mark(0)
         self.variable = fe_search(self.page, b"$(", 2, 0, self.size) if esi else self.size
         self.tree.finish(self._pass(selectors), self.size)
-        self._gather()
+        self.too_many |= self.tree.overflow
+
+    @property
+    def elements(self):
+        """As rows; native code reads them in `tree`."""
+        cdef Found* found
+        cdef int i
+        rows = []
+        for i in range(self.tree.count):
+            found = &self.tree.found[i]
+            rows.append((
+                found.rules, found.start, found.content, found.content_end, found.end, found.serial, PROBLEMS[found.problem],
+                found.has_content, found.start_clean, found.end_clean, *self.tree.closings[i],
+            ))
+        return rows
 
     cdef bint _pass(self, Selectors selectors) except -1:
         """All of the page. Whether it is complete: it does not end inside a tag, a comment or raw text."""
         cdef int at = 0, i, limit
+        cdef OpenElements tree = self.tree
         while at < self.size:
             limit = self.esi_close if self.esi_close >= 0 else self.size
             if at > limit:
@@ -83,8 +80,8 @@ cdef class Scan:
                 return False
             i = fe_find(self.page, c"<", at, limit)
             if i > at:
-                if self.tree.watches_text:
-                    self.tree.text(at, i)
+                if tree.watches_text:
+                    tree.text(at, i)
                 self._note(i, IN_TEXT, -1)
             if i == self.esi_close:
                 self._mark_esi(b"", True, i, i + 3, False)
@@ -94,7 +91,7 @@ cdef class Scan:
             if i == self.size:
                 break
             at = self._token(i, selectors)
-            if self.tree.lost and self.lost_at < 0:
+            if tree.lost and self.lost_at < 0:
                 self.lost_at = i
         return at <= self.size and self.esi_close < 0
 
@@ -126,7 +123,7 @@ cdef class Scan:
         if self.with_esi and self._is_esi(&tag):
             return self._esi_tag(&tag)
         mode = self.tree.start(&tag)
-        if self.tree.pushed:
+        if self.tree.pushed and may_match(selectors, &tag):
             rules = selectors.match(self.tree, &tag)
             if rules:
                 self.tree.remember(&tag, rules)
@@ -145,6 +142,11 @@ cdef class Scan:
 
     cdef int _end_tag(self, int i) except -1:
         cdef Tag tag
+        cdef int end = self.tree.end_of_top(i, self.size)
+        if end and not (self.with_esi and self.page[i + 2] == c"e"):
+            self._note(end, IN_COMMENT, -1)
+            self.tree.close_top(i, end)
+            return end
         if not read_tag(self.page, i, self.size, &tag):
             self._note(self.size, IN_CODE, -1)
             return self.size + 1
@@ -257,17 +259,4 @@ cdef class Scan:
     cdef int _mark_esi(self, bytes name, bint closing, int start, int end, bint self_closing) except -1:
         if not self._is_full():
             self.esi.append((name, closing, start, end, self._place(), self_closing))
-        return 0
-
-    cdef int _gather(self) except -1:
-        """The elements that were found, as rows."""
-        cdef int i
-        cdef OpenElements tree = self.tree
-        self.too_many |= tree.overflow
-        for i in range(tree.count):
-            found = &tree.found[i]
-            self.elements.append((
-                found.rules, found.start, found.content, found.content_end, found.end, found.serial, PROBLEMS[found.problem],
-                found.has_content, found.start_clean, found.end_clean, *tree.closings[i],
-            ))
         return 0

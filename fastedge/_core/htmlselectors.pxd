@@ -39,10 +39,19 @@ cdef class Selectors:
     cdef uint64_t name_sizes        # of attributes that are anchors, a bit for each length
     cdef uint64_t tag_keys          # of tags that are anchors, a bit for each hash
 
+    cdef uint64_t match(self, OpenElements tree, const Tag* tag) noexcept
     cdef int _fill(self, list parsed) except -1
     cdef int _keep(self, Test* test, str kind, bytes name, bytes value) except -1
     cdef int _hang(self, Selector* row) except -1
-    cdef uint64_t match(self, OpenElements tree, const Tag* tag) noexcept
     cdef bint _holds(self, const Selector* selector, OpenElements tree, const Tag* tag) noexcept
     cdef bint _reaches(self, const Selector* selector, int compound, OpenElements tree, int below) noexcept
     cdef bint _fits(self, const Compound* compound, const uint8_t* page, const Tag* tag) noexcept
+
+
+cdef inline uint64_t key_bit(uint64_t key) noexcept nogil:
+    return <uint64_t> 1 << ((key * 0x9E3779B97F4A7C15u) >> 58)
+
+
+cdef inline bint may_match(Selectors selectors, const Tag* tag) noexcept:
+    """Whether the tag deserves a close look: it has an attribute, or a name, that some selector hangs on."""
+    return (selectors.name_sizes & tag.name_sizes) != 0 or (selectors.tag_keys & key_bit(tag.key)) != 0

@@ -9,21 +9,13 @@ from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp
 
-from fastedge._core.htmltokens cimport Attribute, Tag, is_space, read_tag, same_text
+from fastedge._core.htmltokens cimport Attribute, Tag, is_space, read_tag, same_text, size_bit
 from fastedge._core.htmltree cimport Element, OpenElements
 
 from fastedge.limits import html_ancestors_max, html_rules_max
 
 assert html_rules_max == SELECTORS
 cdef int STEPS_MAX = html_ancestors_max
-
-
-cdef inline uint64_t size_bit(int size) noexcept nogil:
-    return <uint64_t> 1 << (size if size < 63 else 63)
-
-
-cdef inline uint64_t key_bit(uint64_t key) noexcept nogil:
-    return <uint64_t> 1 << ((key * 0x9E3779B97F4A7C15u) >> 58)
 
 
 @cython.final
@@ -93,13 +85,9 @@ cdef class Selectors:
 
     cdef uint64_t match(self, OpenElements tree, const Tag* tag) noexcept:
         """Which selectors match the element on top of the stack, whose start tag this is: a bit for each."""
-        cdef int i, row
+        cdef int row
         cdef uint64_t found = 0
-        cdef bint close_look = self.tag_keys & key_bit(tag.key) != 0
-        for i in range(tag.count):
-            if self.name_sizes & size_bit(tag.attributes[i].name_size):
-                close_look = True
-        if not close_look or tag.overflow:
+        if tag.overflow:
             return 0
         for row in range(self.count):
             if self._holds(&self.rows[row], tree, tag):

@@ -22,6 +22,7 @@ cdef enum:
     HEADING = 1 << 14
     BREAKS_OUT = 1 << 15    # cannot be inside svg or math
     SCRIPT_LIKE = 1 << 16   # its content is code: only raw values, never escaped ones
+    OWN_START = 1 << 17     # what its start tag does depends on more than whether a p, an a or a heading is open
 
 # Elements with rules of their own; 0 is every other name.
 cdef enum:
@@ -50,7 +51,11 @@ cdef struct Tag:
     bint self_closing
     bint overflow       # it has more than ATTRIBUTES
     int count
+    uint64_t name_sizes # of its attributes, a bit for each length
     Attribute attributes[ATTRIBUTES]
+
+cdef inline uint64_t size_bit(int size) noexcept nogil:
+    return <uint64_t> 1 << (size if size < 63 else 63)
 
 cdef bint read_tag(const uint8_t* page, int at, int size, Tag* tag) noexcept nogil
 cdef int comment_end(const uint8_t* page, int at, int size) noexcept nogil

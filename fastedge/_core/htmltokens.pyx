@@ -6,36 +6,7 @@ Never allocates, never copies, never looks past the page: each function takes wh
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-cdef extern from *:
-    """
-    #include <string.h>
-
-    static inline int fe_find(const unsigned char *page, int c, int at, int size) {
-        const unsigned char *found;
-        if (at >= size) return size;
-        found = (const unsigned char *) memchr(page + at, c, (size_t) (size - at));
-        return found ? (int) (found - page) : size;
-    }
-
-    /* Eight bytes at once, without a branch for each: where a name ends that is shorter, and the name in lower case.
-       A byte up to a space, '>', '/' or `also` may end it; which one does, the caller looks at. 8: none of them. */
-    #define FE_ALL(c) (0x0101010101010101u * (uint64_t) (c))
-    #define FE_IS(x, c) ((((x) ^ FE_ALL(c)) - FE_ALL(1)) & ~((x) ^ FE_ALL(c)) & FE_ALL(0x80))
-    static inline int fe_name(const unsigned char *at, int also, uint64_t *lower) {
-        uint64_t x, ends, low, upper;
-        int size;
-        memcpy(&x, at, 8);
-        ends = ((x - FE_ALL(0x21)) & ~x & FE_ALL(0x80)) | FE_IS(x, '>') | FE_IS(x, '/') | FE_IS(x, also);
-        size = ends ? __builtin_ctzll(ends) >> 3 : 8;
-        x &= size < 8 ? ((uint64_t) 1 << (8 * size)) - 1 : ~(uint64_t) 0;
-        low = x & FE_ALL(0x7F);
-        upper = (low + FE_ALL(0x80 - 'A')) & ~(low + FE_ALL(0x7F - 'Z')) & ~x & FE_ALL(0x80);
-        *lower = x | (upper >> 2);
-        return size;
-    }
-    """
-    int fe_find(const uint8_t* page, int c, int at, int size) noexcept nogil   # `size` where there is none
-    int fe_name(const uint8_t* at, int also, uint64_t* lower) noexcept nogil
+from fastedge._core.htmlbytes cimport fe_attribute_name, fe_find, fe_name
 
 cdef enum:
     SPACE = 1
@@ -83,6 +54,8 @@ cdef dict GROUPS = {
     HEADING: "h1 h2 h3 h4 h5 h6",
     BREAKS_OUT: "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu meta "
     "nobr ol p pre ruby s small span strong strike sub sup table tt u ul var",
+    OWN_START: "html head body frameset frame table caption col colgroup tbody td tfoot th thead tr form li dd dt nobr button option "
+    "optgroup rb rp rt rtc svg math template select style xmp iframe noembed noframes noscript script plaintext textarea title",
     SCRIPT_LIKE: "script style xmp iframe noembed noframes noscript plaintext",
 }
 cdef dict KINDS = {
@@ -177,7 +150,7 @@ cdef bint read_tag(const uint8_t* page, int at, int size, Tag* tag) noexcept nog
     i += tag.closing
     tag.name = i
     if i + 8 <= size:
-        i += fe_name(page + i, c">", &tag.key)
+        i += fe_name(page + i, &tag.key)
         if CLASS[page[i]] & ENDS_NAME == 0 or page[i] == 0:
             i = run(page, i, size, ENDS_NAME)
             if i - tag.name < 8:
@@ -188,15 +161,16 @@ cdef bint read_tag(const uint8_t* page, int at, int size, Tag* tag) noexcept nog
     tag.name_size = i - tag.name
     recognize(page + tag.name, tag)
     tag.count = 0
+    tag.name_sizes = 0
     tag.overflow = False
     tag.self_closing = False
     while True:
         i = spaces(page, i)
-        if i >= size:
-            return False
-        if page[i] == c">":
+        if page[i] == c">":     # not behind the page, where a NUL is
             tag.end = i + 1
             return True
+        if i >= size:
+            return False
         if page[i] == c"/":
             i += 1
             tag.self_closing = page[i] == c">"
@@ -229,15 +203,15 @@ cdef inline int read_attribute(const uint8_t* page, int at, int size, Tag* tag) 
     """Keeps the attribute that begins at `at`; where it ends, or -1 when the page does."""
     cdef Attribute* found = &tag.attributes[tag.count if tag.count < ATTRIBUTES else ATTRIBUTES - 1]
     cdef int i = at + 1
-    cdef uint64_t lower
-    if i + 8 <= size:
-        i += fe_name(page + i, c"=", &lower)
+    if i + 16 <= size:
+        i += fe_attribute_name(page + i)
     if CLASS[page[i]] & ENDS_ATTRIBUTE == 0 or page[i] == 0:
         i = run(page, i, size, ENDS_ATTRIBUTE)
     if tag.count < ATTRIBUTES:
         tag.count += 1
     else:
         tag.overflow = True
+    tag.name_sizes |= size_bit(i - at)
     found.name, found.name_size, found.end = at, i - at, i
     found.value, found.value_size, found.quote = -1, 0, 0
     if page[i] != c"=":

@@ -36,6 +36,7 @@ cdef struct Found:
     int content_end
     int end             # behind the end tag, or where it is inferred to be
     int id
+    uint32_t flags
     int serial
     int problem
     bint has_content
@@ -70,6 +71,8 @@ cdef class OpenElements:
     cdef int remember(self, const Tag* tag, uint64_t rules) except -1
     cdef int settle(self, const Tag* tag) except -1
     cdef int end(self, const Tag* tag) except -1
+    cdef int end_of_top(self, int at, int size) noexcept
+    cdef int close_top(self, int at, int end) except -1
     cdef int text(self, int start, int end) except -1
     cdef int finish(self, bint complete, int size) except -1
     cdef bint takes_cdata(self) noexcept
@@ -77,6 +80,7 @@ cdef class OpenElements:
     cdef bint in_code(self) noexcept
 
     cdef int _look(self) except -1
+    cdef bint _only_pushes(self, const Tag* tag, const Element* top) noexcept
     cdef int _start_html(self, const Tag* tag) except -1
     cdef int _start_before_body(self, const Tag* tag) except -1
     cdef int _start_in_select(self, const Tag* tag) except -1

@@ -8,10 +8,11 @@ cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
+from fastedge._core.htmlbytes cimport fe_starts
 from fastedge._core.htmltokens cimport (
     A, ANNOTATION, BODY, BR, BREAKS_OUT, BUTTON, CAPTION, CELL, CLOSES_P, COL, COLGROUP, DD, DT, FONT, FOREIGN_HTML, FORM,
     FORMATTING, FRAME, FRAMESET, HEAD, HEAD_CONTENT, HEADING, HR, HTML, IMPLIED_END, INPUT, LI, MARKER, MATH, MATH_GLYPH, MATH_TEXT,
-    NOBR, OBJECT, OPTGROUP, OPTION, OPTIONAL_END, OTHER, P, PLAINTEXT, RAW, RCDATA, RUBY, RUBY_BASE, RUBY_TEXT, SCOPE, SCOPED_END, SCRIPT,
+    NOBR, OBJECT, OPTGROUP, OPTION, OPTIONAL_END, OTHER, OWN_START, P, PLAINTEXT, RAW, RCDATA, RUBY, RUBY_BASE, RUBY_TEXT, SCOPE, SCOPED_END, SCRIPT,
     SELECT, SPECIAL, STYLE, SVG, TABLE, TABLE_BODY, TABLE_CONTEXT, TABLE_PART, TEMPLATE, TEXTAREA, TITLE, TR, VOID, Tag, is_space,
     same_text,
 )
@@ -72,6 +73,9 @@ cdef class OpenElements:
         self.lost |= self.depth >= DEPTH - 4
         if self.lost:
             return self._mode(tag)
+        if self._only_pushes(tag, top):
+            self._push(tag, 0)
+            return MARKUP
         if self.depth and top.foreign and not (
             top.integration == 1
             or (top.integration == 2 and tag.id != MATH_GLYPH)
@@ -87,7 +91,7 @@ cdef class OpenElements:
         if self.count == FOUND:
             self.overflow = True
             return 0
-        found.rules, found.id, found.serial = rules, tag.id, top.serial
+        found.rules, found.id, found.flags, found.serial = rules, tag.id, tag.flags, top.serial
         found.start, found.content, found.content_end, found.end = tag.start, tag.end, tag.end, tag.end
         found.problem = DOUBTFUL if top.doubtful or self.lost else UNBALANCED
         found.has_content = not (tag.self_closing if top.foreign else (tag.flags & VOID) != 0)
@@ -120,8 +124,7 @@ cdef class OpenElements:
         self.closed = 0
         self.closed_clean = True
         if i > 0 and self._is_named(&self.stack[i], tag) and tag.id not in (FORM, BODY) and not self.stack[i].foreign:
-            self._close(i, tag.start, tag.end, True)    # as nearly always
-            return self._look()
+            return self.close_top(tag.start, tag.end)
         if self.depth and self.stack[i].foreign and (tag.id == P or tag.id == BR):
             self._break_out(tag.start)
         while i > 0 and self.stack[i].foreign and not self._is_named(&self.stack[i], tag):
@@ -130,6 +133,32 @@ cdef class OpenElements:
             self._close(i, tag.start, tag.end, True)
         else:
             self._end_html(tag)
+        return self._look()
+
+    cdef int end_of_top(self, int at, int size) noexcept:
+        """Where the end tag at `at` ends, if it surely is that of the element on top, as nearly always: `close_top` takes it then.
+
+        0: it has to be read, and taken by `end`.
+        """
+        cdef const Element* top = self.stack + self.depth - 1
+        cdef int end
+        if self.depth < 2 or self.lost or top.foreign or top.name_size > 8 or top.id == FORM or top.id == BODY:
+            return 0
+        end = at + 3 + top.name_size
+        if end > size or at + 10 > size or self.page[end - 1] != c">":
+            return 0
+        return end if fe_starts(self.page + at + 2, top.key, top.name_size) else 0
+
+    cdef int close_top(self, int at, int end) except -1:
+        """What the end tag of the element on top does."""
+        cdef Element* top = self.stack + self.depth - 1
+        self.closed = 0
+        self.closed_clean = True
+        if top.found >= 0 or top.flags & MARKER:
+            self._close(self.depth - 1, at, end, True)
+        else:
+            self.open_count[top.id] -= 1
+            self.depth -= 1
         return self._look()
 
     cdef int text(self, int start, int end) except -1:
@@ -168,6 +197,14 @@ cdef class OpenElements:
         return self.depth > 0 and self.stack[self.depth - 1].id in (SCRIPT, STYLE)
 
     # --- start tags --------------------------------------------------------------------------------------------------
+
+    cdef inline bint _only_pushes(self, const Tag* tag, const Element* top) noexcept:
+        """Whether the tag opens an element in the body and does nothing else, as most do. True only where it surely is so."""
+        if self.watches_text or tag.flags & OWN_START or top.foreign or top.in_table or self.open_count[SELECT]:
+            return False
+        if tag.flags & (CLOSES_P | HEADING) and (self.open_count[P] or tag.flags & top.flags & HEADING):
+            return False
+        return tag.id != A or not (self.open_count[A] or self.leaks)
 
     cdef int _start_html(self, const Tag* tag) except -1:
         cdef int id = tag.id

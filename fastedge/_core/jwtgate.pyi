@@ -22,6 +22,7 @@ class JwtGate(Gate):
         allow_preflight: bool,
         forward_token: bool,
         claim_fields: Collection[str],
+        optional: bool = False,
         revocations: Revocations | None = None,
         tracer: Callable[[Any], Callable[[bytes, float], list[tuple[str, str]]]] | None = None,
     ) -> None: ...

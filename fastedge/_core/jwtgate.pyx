@@ -27,7 +27,8 @@ cdef class JwtGate(Gate):
 
     def __init__(
         self, VerifiedTokens tokens not None, list sources not None, KeySlot keys not None, make_judge, *, str stage,
-        str realm, reasons, bint allow_preflight, bint forward_token, claim_fields, Revocations revocations=None, tracer=None,
+        str realm, reasons, bint allow_preflight, bint forward_token, claim_fields, bint optional=False,
+        Revocations revocations=None, tracer=None,
     ):
         self.tokens = tokens
         self.sources = sources
@@ -39,6 +40,7 @@ cdef class JwtGate(Gate):
         self.several = _refusal(stage, realm, "several", 400)
         self.refusals = {reason: _refusal(stage, realm, reason, status) for reason, status in reasons.items()}
         self.nobody = Admission(None, ()) if allow_preflight else None
+        self.stranger = Admission(None, ()) if optional else None
         self.forward_token = forward_token
         self.reserved_fields = tuple(claim_fields)
         self.hidden_parameters, self.hidden_fields = hidden(sources)

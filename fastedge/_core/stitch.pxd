@@ -16,9 +16,8 @@ cdef class GzipWriter:
     cdef list parts
     cdef uint32_t crc
     cdef Py_ssize_t size        # of what is compressed
-    cdef Py_ssize_t length      # of what is written
 
     cdef int begin(self) except -1
     cdef int add(self, bytes deflate, uint32_t crc, uint32_t operator, Py_ssize_t size) except -1
     cdef int add_value(self, bytes value) except -1
-    cdef bytes finish(self)
+    cdef tuple finish(self)

@@ -6,6 +6,7 @@ together in any order. The CRC of the whole is made of theirs: a piece's length 
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.list cimport PyList_AsTuple
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
@@ -139,13 +140,12 @@ cdef class GzipWriter:
 
     cdef int begin(self) except -1:
         self.parts = [HEADER]
-        self.crc, self.size, self.length = 0, 0, PyBytes_GET_SIZE(HEADER)
+        self.crc, self.size = 0, 0
         return 0
 
     cdef int add(self, bytes deflate, uint32_t crc, uint32_t operator, Py_ssize_t size) except -1:
         """A piece that was compressed before."""
         self.parts.append(deflate)
-        self.length += PyBytes_GET_SIZE(deflate)
         self.crc = crc_joined(self.crc, crc, operator)
         self.size += size
         return 0
@@ -158,24 +158,20 @@ cdef class GzipWriter:
             return 0
         piece = stored(value) if size <= STORED_BYTES_MAX else deflated(value)
         self.parts.append(piece)
-        self.length += PyBytes_GET_SIZE(piece)
         self.crc = crc_of(self.crc, <const uint8_t*> PyBytes_AS_STRING(value), size)
         self.size += size
         return 0
 
-    cdef bytes finish(self):
-        """All of it."""
-        cdef bytes made = PyBytes_FromStringAndSize(NULL, self.length + 10)
-        cdef char* out = PyBytes_AS_STRING(made)
-        cdef bytes part
+    cdef tuple finish(self):
+        """All of it, in pieces."""
+        cdef bytes end = PyBytes_FromStringAndSize(NULL, 10)
+        cdef char* out = PyBytes_AS_STRING(end)
         cdef uint32_t size = <uint32_t> self.size
-        for part in self.parts:
-            memcpy(out, PyBytes_AS_STRING(part), PyBytes_GET_SIZE(part))
-            out += PyBytes_GET_SIZE(part)
         memcpy(out, PyBytes_AS_STRING(END), 2)
         memcpy(out + 2, &self.crc, 4)       # little-endian, as the machines are that this runs on
         memcpy(out + 6, &size, 4)
-        return made
+        self.parts.append(end)
+        return PyList_AsTuple(self.parts)
 
 
 # --- the Python face --------------------------------------------------------------------------------------------------
@@ -190,4 +186,4 @@ def stitched(pieces, known=()):
             writer.add(fragment.deflate, fragment.crc, fragment.operator, len(piece))
         else:
             writer.add_value(piece)
-    return writer.finish()
+    return b"".join(writer.finish())

@@ -41,7 +41,7 @@ cdef class Template:
     cdef list walk(self, tuple values, list refused, bint fragments)
     cdef tuple pieces(self, tuple values, list refused)
     cdef bytes joined(self, tuple values, list refused)
-    cdef bytes gzipped(self, tuple values, list refused)
+    cdef tuple gzipped(self, tuple values, list refused)
     cdef int compress_spans(self) except -1
     cdef bytes _written(self, const Step* step, object value)
     cdef int _fill(self, list steps) except -1

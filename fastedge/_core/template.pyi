@@ -14,7 +14,7 @@ class Template:
     def __init__(
         self,
         page: bytes,
-        steps: list[tuple[Any, ...]],
+        steps: list[tuple[Any, ...]] | list[list[Any]],
         inputs: Iterable[Any] = (),
         problems: Iterable[tuple[str, str, int]] = (),
         ascii: bool = False,

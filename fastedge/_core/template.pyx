@@ -49,31 +49,34 @@ cdef class Template:
         cdef int i
         cdef Step* step
         cdef list wrappings = [], tests = [], views = []
+        cdef Py_ssize_t start, end
         view = memoryview(self.page)
-        for i, (kind, *rest) in enumerate(steps):
+        for i in range(self.size):
+            row = steps[i]
             step = &self.steps[i]
-            step.kind, step.jump, step.attempt, step.wrapping = KINDS[kind], i + 1, -1, -1
+            step.kind, step.jump, step.attempt, step.wrapping = <int> KINDS[row[0]], i + 1, -1, -1
             if step.kind == STATIC:
+                start, end = row[1], row[2]
                 step.number = self.span_count
-                self.spans[step.number].start, self.spans[step.number].end = rest
+                self.spans[step.number].start, self.spans[step.number].end = start, end
                 self.span_count += 1
-                views.append(view[rest[0]:rest[1]])
+                views.append(view[start:end])
             elif step.kind == VALUE:
-                step.number, step.jump, step.attempt, context, wrapping = rest
+                step.number, step.jump, step.attempt, step.context = row[1], row[2], row[3], <int> CONTEXTS[row[4]]
                 if step.attempt >= self.attempt_count:
                     raise ValueError("an attempt begins before what fails in it")
-                step.context = CONTEXTS[context]
-                if wrapping != (b"", b""):
+                before, behind = row[5]
+                if before or behind:
                     step.wrapping = <int> len(wrappings)
-                    wrappings.append(wrapping)
+                    wrappings.append(row[5])
             elif step.kind == TEST:
-                step.number, step.jump = <int> len(tests), rest[1]
-                tests.append(rest[0])
+                step.number, step.jump = <int> len(tests), row[2]
+                tests.append(row[1])
             elif step.kind == ATTEMPT:
-                step.number, step.jump = rest
+                step.number, step.jump = row[1], row[2]
                 self.attempt_count = max(self.attempt_count, step.number + 1)
             else:
-                step.jump = rest[0]
+                step.jump = row[1]
             if not i < step.jump <= self.size:
                 raise ValueError("a template only ever leads on")
         self.views, self.wrappings, self.tests = tuple(views), tuple(wrappings), tuple(tests)
@@ -94,7 +97,7 @@ cdef class Template:
 
     def render_gzip(self, tuple values not None, list refused=None):
         """The same as one gzip member; the first call compresses the page's spans."""
-        return self.gzipped(values, refused)
+        return b"".join(self.gzipped(values, refused))
 
     def compress(self):
         """Compress the page's spans now. Takes a few microseconds a KB, and adds to `cost_bytes`."""
@@ -207,7 +210,7 @@ cdef class Template:
                 out += PyBytes_GET_SIZE(text)
         return made
 
-    cdef bytes gzipped(self, tuple values, list refused):
+    cdef tuple gzipped(self, tuple values, list refused):
         cdef list segments
         cdef GzipWriter writer = GzipWriter()
         cdef Fragment fragment

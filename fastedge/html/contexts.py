@@ -16,7 +16,6 @@ _ANIMATIONS = frozenset(b"animate animatecolor animatemotion animatetransform se
 # Text behind which a value can no longer choose where a URL leads; the second, whatever element it is of.
 _FIXED = re.compile(rb"(?:https?:|mailto:|tel:|[^:/?#\\&]*[/?#])", re.IGNORECASE)
 _FIXED_HOST = re.compile(rb"(?:(?:https?:)?//[^/?#\\&{$]+[/?#]|/(?![/\\])|[^:/?#\\&{$]+[/?#]|[?#])", re.IGNORECASE)
-CODE_ELEMENTS = frozenset(b"script style xmp iframe noembed noframes noscript plaintext".split())
 
 
 def attribute_context(tag: bytes, name: bytes) -> str | None:

@@ -21,17 +21,25 @@ cdef class Page:
     cdef bint is_told                   # what was left alone of it, to the log
     cdef bytes coding                   # Content-Encoding and Content-Type that it was compiled under
     cdef bytes content_type
-    cdef object key                     # in its table, or None
-    cdef object body                    # what it was compiled from, and for
-    cdef Py_ssize_t cost_bytes
+    cdef Entry entry                    # None: it is in no table
     cdef Stored stored                  # whose head was last made a personal one
     cdef Stored personal                # the same with that head
 
     cdef bytes etag_line(self, uint64_t values, bint gzip)
 
 
+cdef class Entry:
+    """Of the table: what was made of a body for a policy. It holds both, so that no other object has their addresses."""
+    cdef object key
+    cdef object body
+    cdef PersonalStage personal         # None: it is a fragment
+    cdef object made                    # a Page or a Fragment
+    cdef Py_ssize_t cost_bytes
+    cdef bint is_used                   # since its eviction was last put off
+
+
 cdef class Pages:
-    cdef object table                   # (id of a body, id of a PersonalStage) → Page; (id of a body, 0) → (body, Fragment)
+    cdef object table                   # key → Entry
     cdef readonly Py_ssize_t bytes_max
     cdef readonly Py_ssize_t bytes_used
 
@@ -39,9 +47,10 @@ cdef class Pages:
     cdef Page page_of(self, object body, bytes content, Response response, PersonalStage personal)
     cdef Fragment fragment_of(self, bytes body)
     cdef int compress(self, Page page) except -1
-    cdef int _keep(self, object key, object entry, Py_ssize_t cost_bytes) except -1
+    cdef Entry _find(self, object body, PersonalStage personal)
+    cdef Entry _keep(self, object body, PersonalStage personal, object made, Py_ssize_t cost_bytes)
     cdef int _make_room(self, Py_ssize_t more_bytes) except -1
-    cdef int _drop(self, object gone) except -1
+    cdef int _drop(self, Entry entry) except -1
 
 
 cdef bint is_page(Response response) except -1

@@ -1,11 +1,15 @@
 """The compiled pages of a worker: each body is compiled once for each policy, and found again as long as it is in use.
 
-Bounded in bytes; what has not been asked for the longest goes first, and is compiled again when it is.
+Bounded in bytes; what has not been asked for goes first, and is compiled again when it is.
 """
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
 from libc.string cimport memcpy
+
+cdef extern from "strings.h" nogil:
+    int strncasecmp(const char*, const char*, size_t)
 
 from collections import OrderedDict
 
@@ -23,9 +27,7 @@ cdef enum:
 
 cdef FieldName _CONTENT_ENCODING = known(CONTENT_ENCODING)
 cdef FieldName _CONTENT_TYPE = known(CONTENT_TYPE)
-cdef frozenset WITHOUT_CONTENT = frozenset((204, 205, 206, 304))
 cdef const char* DIGITS = b"0123456789abcdef"
-cdef bytes HTML = b"text/html"
 
 
 @cython.final
@@ -57,6 +59,11 @@ cdef class Page:
 
 
 @cython.final
+cdef class Entry:
+    pass
+
+
+@cython.final
 cdef class Pages:
     """`bytes_max`: what pages, templates and compressed spans may take together."""
 
@@ -69,68 +76,93 @@ cdef class Pages:
 
     cdef Page find(self, object body, Response response, PersonalStage personal):
         """The page that was made of a stored body, by this policy and under what the response says of it; or None."""
-        cdef object key = (id(body), id(personal))
-        cdef Page page = <Page> self.table.get(key)
-        if page is None:
+        cdef Entry entry = self._find(body, personal)
+        cdef Page page
+        if entry is None:
             return None
+        page = <Page> entry.made
         if response.fields is not None or page.stored is not response.stored:
             if _value(response, _CONTENT_TYPE) != page.content_type or _value(response, _CONTENT_ENCODING) != page.coding:
                 return None
-        self.table.move_to_end(key)
         return page
 
     cdef Page page_of(self, object body, bytes content, Response response, PersonalStage personal):
-        """The page that `content` is, the whole of `body`; kept where that is a stored one, which others will be answered from."""
+        """The page that `content` is, all of `body`; kept where that is a stored one, which others will be answered from."""
         cdef Page page = self.find(body, response, personal)
-        if page is None:
-            page = _compiled(content, _value(response, _CONTENT_ENCODING), _value(response, _CONTENT_TYPE), personal)
-            if response.stored is not None and response.stored.body is body:
-                # As long as they are held no other object has their ids.
-                page.key, page.body = (id(body), id(personal)), (body, personal)
-                page.cost_bytes = len(content)
-                if page.template is not None:
-                    page.cost_bytes += len(page.template.page) + page.template.cost_bytes
-                self._keep(page.key, page, page.cost_bytes)
+        if page is not None:
+            return page
+        page = _compiled(content, _value(response, _CONTENT_ENCODING), _value(response, _CONTENT_TYPE), personal)
+        if response.stored is not None and response.stored.body is body:
+            page.entry = self._keep(body, personal, page, len(content) + (
+                0 if page.template is None else len(page.template.page) + page.template.cost_bytes
+            ))
         return page
 
     cdef Fragment fragment_of(self, bytes body):
         """A stored body as a fragment that is compressed once."""
-        cdef object key = (id(body), 0)
-        found = self.table.get(key)
-        if found is None:
-            found = (body, Fragment(body))
-            self._keep(key, found, 2 * PyBytes_GET_SIZE(body))
-        else:
-            self.table.move_to_end(key)
-        return <Fragment> found[1]
+        cdef Entry entry = self._find(body, None)
+        if entry is None:
+            made = Fragment(body)
+            self._keep(body, None, made, 2 * PyBytes_GET_SIZE(body))
+            return made
+        return <Fragment> entry.made
 
     cdef int compress(self, Page page) except -1:
         """Has the spans compressed, once."""
         cdef Py_ssize_t before = page.template.cost_bytes
         if page.template.deflates is None:
             page.template.compress_spans()
-            if page.key is not None and self.table.get(page.key) is page:
-                page.cost_bytes += page.template.cost_bytes - before
+            if page.entry is not None and self.table.get(page.entry.key) is page.entry:
+                page.entry.cost_bytes += page.template.cost_bytes - before
                 self._make_room(page.template.cost_bytes - before)
         return 0
 
-    cdef int _keep(self, object key, object entry, Py_ssize_t cost_bytes) except -1:
-        self._drop(self.table.pop(key, None))
-        if cost_bytes <= self.bytes_max // 4:
-            self.table[key] = entry
-            self._make_room(cost_bytes)
-        return 0
+    cdef Entry _find(self, object body, PersonalStage personal):
+        cdef object found = self.table.get(_key(body, personal))
+        cdef Entry entry
+        if found is None:
+            return None
+        entry = <Entry> found
+        if entry.body is not body or entry.personal is not personal:
+            return None
+        entry.is_used = True
+        return entry
+
+    cdef Entry _keep(self, object body, PersonalStage personal, object made, Py_ssize_t cost_bytes):
+        cdef Entry entry
+        if cost_bytes > self.bytes_max // 4:
+            return None
+        entry = Entry.__new__(Entry)
+        entry.key, entry.body, entry.personal, entry.made, entry.cost_bytes = _key(body, personal), body, personal, made, cost_bytes
+        former = self.table.pop(entry.key, None)
+        if former is not None:
+            self._drop(<Entry> former)
+        self._make_room(cost_bytes)
+        self.table[entry.key] = entry
+        return entry
 
     cdef int _make_room(self, Py_ssize_t more_bytes) except -1:
+        """What has been used since the last time gets a second chance."""
+        cdef Entry entry
         self.bytes_used += more_bytes
         while self.bytes_used > self.bytes_max:
-            self._drop(self.table.popitem(last=False)[1])
+            key, entry = self.table.popitem(last=False)
+            if entry.is_used:
+                entry.is_used = False
+                self.table[key] = entry
+            else:
+                self._drop(entry)
         return 0
 
-    cdef int _drop(self, object gone) except -1:
-        if gone is not None:
-            self.bytes_used -= (<Page> gone).cost_bytes if type(gone) is Page else 2 * len(gone[0])
+    cdef int _drop(self, Entry entry) except -1:
+        self.bytes_used -= entry.cost_bytes
+        if type(entry.made) is Page:
+            (<Page> entry.made).entry = None    # no cycle, that would wait for a collection
         return 0
+
+
+cdef inline object _key(object body, PersonalStage personal):
+    return <size_t> <PyObject*> body ^ <size_t> <PyObject*> personal << 1
 
 
 cdef bytes _encoded(object text):
@@ -165,7 +197,7 @@ cdef bytes _value(Response response, FieldName name):
 cdef bint is_page(Response response) except -1:
     """Whether it is HTML, and whole."""
     cdef bytes content_type
-    if response.code in WITHOUT_CONTENT or response.code < 200:
+    if not _has_content(response.code):
         return False
     content_type = _value(response, _CONTENT_TYPE)
     return content_type is not None and _is_html(content_type)
@@ -173,12 +205,15 @@ cdef bint is_page(Response response) except -1:
 
 cdef bint is_stored_page(Stored stored) except -1:
     cdef bytes content_type = head_value(stored.head, _CONTENT_TYPE)
-    return content_type is not None and stored.status not in WITHOUT_CONTENT and _is_html(content_type)
+    return content_type is not None and _has_content(stored.status) and _is_html(content_type)
 
 
-cdef bint _is_html(bytes content_type) except -1:
+cdef inline bint _has_content(int status) noexcept:
+    """Whether there is content, and all of it."""
+    return status >= 200 and status != 204 and status != 205 and status != 206 and status != 304
+
+
+cdef bint _is_html(bytes content_type) noexcept:
     """RFC 9110 §8.3.1: a media type is the same in any case, and parameters may come behind it."""
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(HTML)
-    if PyBytes_GET_SIZE(content_type) < size or content_type[:size].lower() != HTML:
-        return False
-    return PyBytes_GET_SIZE(content_type) == size or content_type[size:size + 1] in b"; \t"
+    cdef const char* text = PyBytes_AS_STRING(content_type)
+    return strncasecmp(text, b"text/html", 9) == 0 and (text[9] == 0 or text[9] == c";" or text[9] == c" " or text[9] == c"\t")

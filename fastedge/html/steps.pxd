@@ -18,6 +18,9 @@ cdef class Part:
     cdef public tuple content
     cdef public str name
 
+cdef Value value_of(int input, str context, tuple wrapping)
+cdef Part part_of(int start, int end, int order, Part parent, Value value, str name)
+
 cdef class Opened:
     cdef Part part
     cdef bint live      # whether its own text is written

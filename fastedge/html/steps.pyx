@@ -31,6 +31,22 @@ cdef class Part:
         self.before = self.behind = ()
 
 
+cdef Value value_of(int input, str context, tuple wrapping):
+    """A value, made without a call through Python."""
+    cdef Value made = Value.__new__(Value)
+    made.input, made.context, made.wrapping, made.attempt = input, context, wrapping, -1
+    return made
+
+
+cdef Part part_of(int start, int end, int order, Part parent, Value value, str name):
+    """The same for a part of the page's own."""
+    cdef Part made = Part.__new__(Part)
+    made.start, made.end, made.order, made.kind, made.value, made.parent = start, end, order, "own", value, parent
+    made.number, made.name = -1, name
+    made.before = made.behind = ()
+    return made
+
+
 @cython.final
 cdef class Opened:
     """A part that the writer is inside of."""
@@ -52,7 +68,7 @@ cdef class StepWriter:
 
     def __init__(self, int size):
         self.steps, self.crossing, self.size, self.cursor = [], [], size, 0
-        self.open = [opened(Part(0, size, -1), True)]
+        self.open = [opened(part_of(0, size, -1, None, None, ""), True)]
 
     def write(self, list parts not None):
         """The steps of all parts."""
@@ -79,20 +95,19 @@ cdef class StepWriter:
         """The page's own, up to here."""
         if until > self.cursor:
             if (<Opened> self.open[len(self.open) - 1]).live:
-                self.steps.append(("static", self.cursor, until))
+                self.steps.append(["static", self.cursor, until])
             self.cursor = until
         return 0
 
     cdef int _value(self, Value value) except -1:
         cdef int at = len(self.steps)
-        self.steps.append(("value", value.input, at + 1, value.attempt, value.context, value.wrapping))
+        self.steps.append(["value", value.input, at + 1, value.attempt, value.context, value.wrapping])
         return at
 
     cdef int _jump_here(self, int at) except -1:
         """A step that was written before leads to the next one."""
-        step = list(self.steps[at])
-        step[JUMPS[step[0]]] = len(self.steps)
-        self.steps[at] = tuple(step)
+        cdef list step = <list> self.steps[at]
+        step[<int> JUMPS[step[0]]] = len(self.steps)
         return 0
 
     cdef int _begin(self, Part part) except -1:
@@ -104,13 +119,13 @@ cdef class StepWriter:
         if part.value is not None:
             made.step = self._value(part.value)
             if part.content is not None and part.content[0] < part.content[1]:
-                self.steps.append(("static", *part.content))
+                self.steps.append(["static", part.content[0], part.content[1]])
         elif part.test is not None:
             made.step = len(self.steps)
-            self.steps.append(("test", part.test, made.step + 1))
+            self.steps.append(["test", part.test, made.step + 1])
         elif part.kind == "attempt":
             made.step = len(self.steps)
-            self.steps.append(("attempt", part.number, made.step + 1))
+            self.steps.append(["attempt", part.number, made.step + 1])
         return 0
 
     cdef int _close(self) except -1:
@@ -119,7 +134,7 @@ cdef class StepWriter:
         self.open.pop()
         if made.part.kind in ("when", "attempt"):
             around.leaves.append(len(self.steps))
-            self.steps.append(("jump", len(self.steps) + 1))
+            self.steps.append(["jump", len(self.steps) + 1])
         if made.step >= 0:
             self._jump_here(made.step)
         for at in made.leaves:

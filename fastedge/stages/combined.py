@@ -57,6 +57,8 @@ def _bound(stage: str, gates: tuple[Any, ...], snapshot: Any) -> list[Gate]:
         one = gate.bind(snapshot)
         if not isinstance(one, Gate):
             raise _no_gate(stage, gate)
+        if one.stranger is not None:
+            raise ConfigError(f"{stage}(...): a gate that is optional lets in whoever the others would refuse")
         bound.append(one)
     return bound
 

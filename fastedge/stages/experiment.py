@@ -28,7 +28,8 @@ class Experiment:
     """Variants by weight: `ctx.variants[name]` for stages behind it, a field for the origin, and both in the cache key.
 
     Who is not in it (not targeted, outside its range of `layer`, everyone while it is off) has the variant `default`,
-    or none. Who cannot be known by what `sticky_by` names is known by a cookie of the experiment's own.
+    or none. Who cannot be known by what `sticky_by` names is known by a cookie of the experiment's own. With
+    `keyed=False` neither origin nor key hears of it: one stored page is for all variants, which the edge tells apart.
     """
 
     __slots__ = (
@@ -36,6 +37,7 @@ class Experiment:
         "_cookie",
         "_default",
         "_header",
+        "_keyed",
         "_layer",
         "_max_age_s",
         "_name",
@@ -58,6 +60,7 @@ class Experiment:
         cookie: str | None = None,
         cookie_max_age_s: int = experiment_cookie_max_age_s,
         header: str | None = "edge-variant",
+        keyed: bool = True,
         layer: Layer | None = None,
         target: Mapping[str, Any] | None = None,
         default: str | None = None,
@@ -84,7 +87,10 @@ class Experiment:
         self._max_age_s = cookie_max_age_s
         if header is not None:
             _expect(header, _HEADER, "header", "a field like 'edge-variant', which clients cannot forge, or None", name)
-        self._header = header
+        if not isinstance(keyed, bool):
+            raise self._error(f"keyed: expected True or False, found {keyed!r:.80}")
+        self._header = header if keyed else None
+        self._keyed = keyed
         if default is not None and default not in self._buckets.variants:
             raise self._error(f"default: expected one of {', '.join(self._buckets.variants)}, found {default!r:.80}")
         self._default = default
@@ -106,6 +112,7 @@ class Experiment:
             cookie=self._cookie,
             max_age_s=self._max_age_s,
             header=self._header,
+            keyed=self._keyed,
             random_bytes=self._random_bytes,
             target=self._target,
             layer=self._layer,

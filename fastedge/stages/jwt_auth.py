@@ -45,7 +45,8 @@ class JwtAuth:
     `issuer` and `audience` are required of every token unless `require_issuer=False` or `require_audience=False`
     says otherwise; each is a string or several of which one must match. `forward_claims` maps claims to fields for the
     origin; what a client sends under those names never passes. An answer that saw a forwarded claim is not stored,
-    unless that claim is in `key_claims`. All options and reasons: docs/stages/jwt_auth.md.
+    unless that claim is in `key_claims`. `optional`: who shows no token passes, without claims. All options and
+    reasons: docs/stages/jwt_auth.md.
     """
 
     on_error = "fail_closed"
@@ -66,6 +67,7 @@ class JwtAuth:
         require_expiry: bool = True,
         realm: str = "edge",
         allow_preflight: bool = False,
+        optional: bool = False,
         forward_token: bool = False,
         forward_claims: Mapping[str, str] | None = None,
         key_claims: Collection[str] = (),
@@ -86,6 +88,7 @@ class JwtAuth:
         self._require_expiry = options.flag("require_expiry", require_expiry)
         self._realm = options.realm(realm)
         self._allow_preflight = options.flag("allow_preflight", allow_preflight)
+        self._optional = options.flag("optional", optional)
         self._forward_token = options.flag("forward_token", forward_token)
         self._forward = options.forwarded(forward_claims or {}, key_claims)
         self._cache_tokens = int(options.number("cache_tokens", cache_tokens, 1, token_cache_entries_max))
@@ -111,6 +114,7 @@ class JwtAuth:
             realm=self._realm,
             reasons={reason.value: 503 if reason is TokenRefusal.KEYS_UNAVAILABLE else 401 for reason in TokenRefusal},
             allow_preflight=self._allow_preflight,
+            optional=self._optional,
             forward_token=self._forward_token,
             claim_fields=[row.field for row in self._forward],
             revocations=snapshot.revocations,

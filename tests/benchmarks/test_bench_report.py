@@ -71,6 +71,16 @@ def test_table_names_peers_figures_ratios_and_what_is_missing(report: JobReport,
     assert "proxy: x: no gcc" in text
 
 
+def test_table_has_the_ratios_that_are_asked_for(report: JobReport, tmp_path: Path) -> None:
+    path = tmp_path / "table"
+    report.beside = ("nginx",)
+    with path.open("w") as file:
+        show(report, Console(file=file, width=120))
+    text = path.read_text()
+    assert "÷ nginx" in text
+    assert "÷ fastedge" not in text
+
+
 def test_machine_is_described() -> None:
     machine = describe_machine("2026-11-23T00:00:00+00:00")
     assert set(machine) == {"date", "commit", "cpu", "cores", "kernel", "python"}

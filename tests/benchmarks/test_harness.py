@@ -53,6 +53,12 @@ def test_peers_take_turns_and_their_requests_are_counted(bench: Bench) -> None:
     assert 0.2 < report.ratios(result)["floor again"] < 5
 
 
+def test_loads_may_differ_by_peer(bench: Bench) -> None:
+    with bench.serving([FLOOR, replace(FLOOR, name="few")]) as scene:
+        turns = bench.measure(scene.edges, {"floor": proxy_load(bench, count=100), "few": proxy_load(bench, count=10)})
+    assert [turn.load.requests for rounds in turns.values() for turn in rounds] == [100, 100, 10, 10]
+
+
 def test_missing_peer_is_named_with_its_reason(bench: Bench) -> None:
     ghost = replace(FLOOR, name="ghost", missing=lambda: "it is not installed")
     assert bench.present("proxy", [FLOOR, ghost]) == [FLOOR]

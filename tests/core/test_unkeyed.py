@@ -193,6 +193,7 @@ def test_what_is_in_the_key_or_in_vary_is_told_apart(others, vary, left):
         ([CacheRules(key=["claim:plan"])], lambda ctx: ctx.claims, []),
         ([Experiment("exp", {"a": 1})], lambda ctx: ctx.variants, []),
         ([Experiment("exp", {"a": 1}, header=None)], lambda ctx: ctx.variants, []),
+        ([Experiment("exp", {"a": 1}, keyed=False)], lambda ctx: ctx.variants, ["variants"]),
         ([stage(lambda request, ctx: ctx.variants.update(own="b"))], lambda ctx: ctx.variants, ["variants"]),
         ([stage(lambda request, ctx: ctx.plan.add_key("client address", ctx.client))], lambda ctx: ctx.client, []),
     ],

@@ -1,5 +1,6 @@
 """Invariant: an element that is not reported as left alone has the boundaries that a whole HTML parser gives it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ from html_oracle import MARKERS, edited, ids, tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fastedge._core.htmlscan import Scan
+from fastedge._core.htmlselectors import Selectors
 from fastedge.html import PageRules, Slot, compile_page
 
 PAGES = Path(__file__).parent / "pages"
@@ -110,3 +113,53 @@ def test_generated_pages_have_the_boundaries_of_the_oracle(generated, action):
     for number in range(count):
         if f"e{number}" in ids(page) and not is_raw(page, f"e{number}"):
             outcome(page, f"e{number}", action)
+
+
+# --- the short ways ----------------------------------------------------------------------------------------------------
+
+ALL_WITH_ID = Selectors([[("", [("present", b"id", b"")])]])
+
+
+def read(page, esi=False):
+    """All that a scan says of a page, the names of end tags in lower case."""
+    scan = Scan(page, ALL_WITH_ID, esi)
+    rows = [(*row[:10], *(ends.lower() for ends in row[10:])) for row in scan.elements]
+    return rows, scan.comments, scan.placeholders, scan.variables, scan.esi, scan.lost_at, scan.too_many
+
+
+def with_capital_end_tags(page):
+    """The same page, of which every end tag has to be read: only one in small letters is compared with the open element."""
+    return re.sub(rb"</[a-z][a-z0-9-]*", lambda found: found[0].upper(), page)
+
+
+@given(generated_pages(), st.sampled_from(["", "<!-- edge:a -->", "{{edge.a}}", "<esi:vars>$(X)</esi:vars>"]))
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_end_tags_that_are_compared_do_what_those_that_are_read_do(generated, more):
+    page = (generated[0] + more).encode()
+    assert read(page) == read(with_capital_end_tags(page))
+
+
+@pytest.mark.parametrize("name", pages())
+def test_end_tags_of_pages_do_the_same_in_capitals(name):
+    page = (PAGES / name).read_bytes()
+    assert read(page) == read(with_capital_end_tags(page))
+
+
+@pytest.mark.parametrize("tail", ["</b", "</b ", "</b>", "</bx>", "</b/>", "</", "</b\0>", "</b>x", "</b>\n<i>x</i>"])
+def test_end_tag_at_the_end_of_a_page_is_read_as_elsewhere(tail):
+    for inside in ("", "x", "x" * 20):
+        page = b"<body><b id=x>" + inside.encode() + tail.encode()
+        padded = page + b"<!--" + b" " * 40 + b"-->"
+        (row,), (other,) = read(page)[0], read(padded)[0]
+        assert read(with_capital_end_tags(page))[0] == [row]
+        if ">" in tail:
+            assert row[3] == min(other[3], len(page))
+
+
+@pytest.mark.parametrize("name", ["e", "esi:x", "b", "longname", "longername"])
+@pytest.mark.parametrize("esi", [False, True])
+def test_end_tag_of_any_name_ends_what_is_on_top(name, esi):
+    page = f"<body><{name.upper()} id=x>a</{name}>b".encode()
+    (row,) = read(page, esi)[0]
+    is_esi_tag = esi and name == "esi:x"  # its element, in capitals, is none of ESI's, and stays open
+    assert page[row[2] : row[3]] == (b"a</esi:x>b" if is_esi_tag else b"a")

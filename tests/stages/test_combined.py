@@ -146,6 +146,8 @@ def test_all_of_waits_in_turn_for_gates_that_have_to() -> None:
         (lambda: AnyOf(A, JwtAuth), "JwtAuth is no gate"),
         (lambda: AnyOf(A, "JwtAuth"), "str is no gate"),
         (lambda: AnyOf(A, Experiment("e", {"a": 1, "b": 1})).bind(SNAPSHOT), "Experiment is no gate"),
+        (lambda: AnyOf(A, jwt("header:x-b", optional=True)).bind(SNAPSHOT), "lets in whoever the others would refuse"),
+        (lambda: AllOf(A, jwt("header:x-b", optional=True)).bind(SNAPSHOT), "lets in whoever the others would refuse"),
         (lambda: AllOf(A, A).bind(SNAPSHOT), "two gates forward a claim as 'sub-a'"),
     ],
 )

@@ -45,6 +45,13 @@ def test_variant_without_a_header_is_in_the_key_all_the_same():
     assert ctx.plan.key_additions == [("experiment", "exp=only")]
 
 
+def test_variant_that_is_not_keyed_is_for_stages_of_the_edge_alone():
+    ctx, (cookie,) = run(Experiment("exp", {"only": 1}, keyed=False).bind(None))
+    assert ctx.variants == {"exp": "only"}
+    assert COOKIE.fullmatch(cookie)
+    assert ctx.plan.header_edits == ctx.plan.key_additions == []
+
+
 def test_new_visitor_gets_a_cookie_that_keeps_the_variant():
     stage = bound()
     for _ in range(20):
@@ -214,6 +221,7 @@ def test_no_cookie_of_a_client_is_ever_repeated(value):
         ({"cookie_max_age_s": 0}, "Experiment 'exp': cookie_max_age_s: expected 1 to 34560000 s"),
         ({"cookie_max_age_s": True}, "Experiment 'exp': cookie_max_age_s: expected"),
         ({"header": "x-variant"}, "Experiment 'exp': header: expected a field like 'edge-variant'"),
+        ({"keyed": None}, "Experiment 'exp': keyed: expected True or False, found None"),
         ({"header": "edge-variant\n"}, "Experiment 'exp': header: expected"),
     ],
 )

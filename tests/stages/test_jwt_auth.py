@@ -112,6 +112,34 @@ def test_pipeline_runs_the_gate() -> None:
     assert (hook.stage, hook.name, hook.fail_open) == ("JwtAuth", "on_request", False)
 
 
+# --- an optional gate ------------------------------------------------------------------------------------------------
+
+
+def test_stranger_passes_an_optional_gate_without_claims() -> None:
+    for authorization in (None, "Basic YTpi", ""):
+        verdict, ctx = ask(gate(optional=True), authorization)
+        assert verdict is CONTINUE
+        assert ctx.claims == {} and ctx.notes == {}
+
+
+def test_strangers_and_customers_ask_the_origin_the_same() -> None:
+    stage = JwtAuth(**AUTH, optional=True)
+    assert planned(stage, []).header_edits == planned(stage, [BEARER]).header_edits == [("authorization", None, True)]
+
+
+@pytest.mark.parametrize("forward_token", [False, True])
+def test_what_an_optional_gate_has_not_checked_reaches_no_origin(forward_token: bool) -> None:
+    _, ctx = ask(gate(optional=True, forward_token=forward_token), "Basic YTpi")
+    assert ctx.plan.header_edits == [("authorization", None, True)]
+
+
+def test_bad_token_is_refused_by_an_optional_gate_too() -> None:
+    bound = gate(optional=True)
+    assert refusal(bound, "Bearer " + make(aud="another")) == (401, INVALID, "audience")
+    assert refusal(bound, "Bearer x.y.z") == (401, INVALID, "malformed")
+    assert refusal(bound, "Bearer " + make(), headers=[BEARER])[::2] == (400, "several")
+
+
 # --- refusing --------------------------------------------------------------------------------------------------------
 
 
