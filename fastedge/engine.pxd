@@ -62,6 +62,7 @@ cdef class Exchange:
     cdef KeyHash hash
     cdef uint64_t born                  # Purges.now() before the origin is asked
     cdef readonly Stored stored         # what the answer comes from, or what is validated
+    cdef Stored former                  # what was validated, where the answer comes from another
     cdef readonly bint refreshes        # the answer is stale: it is to be refreshed beside
     cdef readonly long long age_s       # of what is answered from `stored`; -1: the origin has just answered
     cdef str forwarded                  # why the origin was asked (RFC 9211 §2.2), or None
@@ -105,7 +106,7 @@ cdef class Exchange:
     cdef Step collected(self, object body) except *
     cdef Step gathered(self) except *
     cdef int left_alone(self, str reason) except -1
-    cdef Step _page(self, Response response) except *
+    cdef Step _reply_page(self, Response response) except *
     cdef Step _gather(self, bint is_ready) except *
     cdef str _objection(self, bytes target)
     cdef Step reply_stored(self, Stored stored, str outcome, object content) except *

@@ -165,6 +165,7 @@ cdef class Exchange:
         cdef Use use
         cdef double age
         self.stored = None
+        self.collects = self.refreshes = False
         if self.key is None:
             self.key = key_of(self.request, self.ctx.plan)
             self.hash = hash_of(self.key)
@@ -262,12 +263,12 @@ cdef class Exchange:
             self._learn(response)
         if self.is_alone:
             self.said = said_of_sharing(response.code, response.fields)
-        return self._reply(response)
+        return self._reply_page(response)
 
     cdef Step failed(self, int status, str error) except *:
         """No response came; `error` is a proxy error type of RFC 9209 §2.3."""
         if self.collects and self.response.stored is not None:      # it was arriving, and has broken off
-            self.stored = None
+            self.stored, self.own = self.former, None
             self.kept = False
         if self.stored is not None and self.may_stand_in(self.stored):
             self.error = error
@@ -280,7 +281,7 @@ cdef class Exchange:
 
     cdef Step reply_with(self, Response response) except *:
         """A response that a shared fetch brought, its hooks already run."""
-        return self._reply(response)
+        return self._reply_page(response)
 
     cdef Step broken(self, object failure) except *:
         """A hook has failed in a fetch that was shared."""
@@ -299,7 +300,7 @@ cdef class Exchange:
         cdef Response response
         cdef bint is_edited
         cdef Py_ssize_t i
-        self.stored = stored
+        self.former, self.stored = self.stored, stored
         self.ctx.cache = outcome
         self.age_s = <long long> age_s(stored, self.now_us)
         is_edited = self.own is not None        # hooks make the fields their own when they touch them
@@ -310,7 +311,7 @@ cdef class Exchange:
         if self.own is not None:
             for i in range(self.own.total):
                 response.fields.append(self.own.name_at(i), self.own.value_at(i))
-        return self._reply(response)
+        return self._reply_page(response)
 
     cdef bint may_stand_in(self, Stored stored) except -1:
         """Whether a stale response may be sent since the origin fails (RFC 9111 §4.2.4, RFC 5861 §4)."""
@@ -536,18 +537,20 @@ cdef class Exchange:
         self.response = response
         self.collects = False
         self.page = None
-        return REPLY if self.ctx.personal is None else self._page(response)
+        return REPLY
 
     # --- a personal page ----------------------------------------------------------------------------------------
 
-    cdef Step _page(self, Response response) except *:
-        """The reply as this visitor's own, where it is a page: it needs the whole body."""
-        if not is_page(response):
+    cdef Step _reply_page(self, Response response) except *:
+        """The reply with what an origin or the store says; as this visitor's own, where it is a page: it needs the whole body."""
+        self._reply(response)
+        response = self.response
+        if self.ctx.personal is None or not is_page(response):
             return REPLY
         self.page = page_reply(self.engine.pages, self.ctx.personal, self.request, self.ctx, response)
-        if type(response.content) is bytes or type(response.content) is tuple:
+        if type(response.content) is bytes or type(response.content) is tuple or self.page.is_compiled():
             return self.collected(response.content)
-        if self.request.method_wire == _HEAD:
+        if response.is_stream() and self.request.method_wire == _HEAD:
             self.page.without_body()
         else:
             self.collects = True

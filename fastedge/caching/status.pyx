@@ -1,9 +1,6 @@
 """What a reply says of the cache: Cache-Status (RFC 9211) and Age (RFC 9111 §5.1), as field lines. Pure."""
 
-from cpython.bytes cimport PyBytes_AS_STRING
-
-cdef extern from "Python.h":
-    bytes PyBytes_FromFormat(const char* format, ...)
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromFormat
 
 cdef dict _known = {}       # what was said before; bounded, as its parts are from closed lists
 cdef Py_ssize_t KNOWN_MAX = 1024
@@ -13,8 +10,8 @@ cdef bytes hit_lines(bytes cdn_id, long long age_s, long long ttl_s):
     """The stored response satisfied the request; a negative `ttl_s` says for how long it has been stale, a negative `age_s`
     leaves Age out."""
     if age_s < 0:
-        return PyBytes_FromFormat(b"cache-status: %s; hit; ttl=%zd\r\n", PyBytes_AS_STRING(cdn_id), <Py_ssize_t> ttl_s)
-    return PyBytes_FromFormat(b"age: %zd\r\ncache-status: %s; hit; ttl=%zd\r\n", <Py_ssize_t> age_s, PyBytes_AS_STRING(cdn_id), <Py_ssize_t> ttl_s)
+        return PyBytes_FromFormat(b"cache-status: %s; hit; ttl=%ld\r\n", PyBytes_AS_STRING(cdn_id), <long> ttl_s)
+    return PyBytes_FromFormat(b"age: %ld\r\ncache-status: %s; hit; ttl=%ld\r\n", <long> age_s, PyBytes_AS_STRING(cdn_id), <long> ttl_s)
 
 
 cdef bytes forward_lines(bytes cdn_id, str why, int status, bint collapsed, bint kept, str detail, long long age_s):

@@ -19,6 +19,8 @@ cdef class Page:
     cdef readonly tuple fallbacks       # of each, bytes; None: the page's own content
     cdef bytes tag                      # of the page and the rules about it, 16 hexadecimal digits
     cdef bint is_told                   # what was left alone of it, to the log
+    cdef bytes coding                   # Content-Encoding and Content-Type that it was compiled under
+    cdef bytes content_type
     cdef Entry entry                    # None: it is in no table
     cdef Stored stored                  # whose head was last made a personal one
     cdef Stored personal                # the same with that head
@@ -41,11 +43,14 @@ cdef class Pages:
     cdef readonly Py_ssize_t bytes_max
     cdef readonly Py_ssize_t bytes_used
 
-    cdef Page page_of(self, object body, Response response, PersonalStage personal)
+    cdef Page find(self, object body, Response response, PersonalStage personal)
+    cdef Page page_of(self, object body, bytes content, Response response, PersonalStage personal)
     cdef Fragment fragment_of(self, bytes body)
     cdef int compress(self, Page page) except -1
     cdef Entry _find(self, object body, PersonalStage personal)
     cdef Entry _keep(self, object body, PersonalStage personal, object made, Py_ssize_t cost_bytes)
+    cdef int _make_room(self, Py_ssize_t more_bytes) except -1
+    cdef int _drop(self, Entry entry) except -1
 
 
 cdef bint is_page(Response response) except -1

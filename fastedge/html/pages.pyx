@@ -32,9 +32,12 @@ cdef const char* DIGITS = b"0123456789abcdef"
 
 @cython.final
 cdef class Page:
-    def __init__(self, Template template, str problem, PersonalStage personal, bytes tag=b""):
+    def __init__(
+        self, Template template, str problem, bytes coding, bytes content_type, PersonalStage personal, bytes tag=b""
+    ):
         cdef list sources = [personal.source_of(input) for input in (() if template is None else template.inputs)]
         self.template, self.problem, self.tag = template, problem, tag
+        self.coding, self.content_type = coding, content_type
         self.vary = personal.vary if template is None else personal.vary_of(template.inputs)
         self.sources = tuple(sources)
         self.names = tuple([input if type(input) is str else "esi:include" for input in (() if template is None else template.inputs)])
@@ -71,15 +74,26 @@ cdef class Pages:
     def __len__(self):
         return len(self.table)
 
-    cdef Page page_of(self, object body, Response response, PersonalStage personal):
-        """The page that a response's body is; kept where the body is a stored one, which others will be answered from."""
+    cdef Page find(self, object body, Response response, PersonalStage personal):
+        """The page that was made of a stored body, by this policy and under what the response says of it; or None."""
         cdef Entry entry = self._find(body, personal)
         cdef Page page
-        if entry is not None:
-            return <Page> entry.made
-        page = _compiled(body, _value(response, _CONTENT_ENCODING), _value(response, _CONTENT_TYPE), personal)
+        if entry is None:
+            return None
+        page = <Page> entry.made
+        if response.fields is not None or page.stored is not response.stored:
+            if _value(response, _CONTENT_TYPE) != page.content_type or _value(response, _CONTENT_ENCODING) != page.coding:
+                return None
+        return page
+
+    cdef Page page_of(self, object body, bytes content, Response response, PersonalStage personal):
+        """The page that `content` is, all of `body`; kept where that is a stored one, which others will be answered from."""
+        cdef Page page = self.find(body, response, personal)
+        if page is not None:
+            return page
+        page = _compiled(content, _value(response, _CONTENT_ENCODING), _value(response, _CONTENT_TYPE), personal)
         if response.stored is not None and response.stored.body is body:
-            page.entry = self._keep(body, personal, page, len(body) + (
+            page.entry = self._keep(body, personal, page, len(content) + (
                 0 if page.template is None else len(page.template.page) + page.template.cost_bytes
             ))
         return page
@@ -100,7 +114,7 @@ cdef class Pages:
             page.template.compress_spans()
             if page.entry is not None and self.table.get(page.entry.key) is page.entry:
                 page.entry.cost_bytes += page.template.cost_bytes - before
-                self.bytes_used += page.template.cost_bytes - before
+                self._make_room(page.template.cost_bytes - before)
         return 0
 
     cdef Entry _find(self, object body, PersonalStage personal):
@@ -115,23 +129,36 @@ cdef class Pages:
         return entry
 
     cdef Entry _keep(self, object body, PersonalStage personal, object made, Py_ssize_t cost_bytes):
-        """Makes room: what has been used since the last time gets a second chance."""
-        cdef Entry entry, gone
+        cdef Entry entry
         if cost_bytes > self.bytes_max // 4:
             return None
         entry = Entry.__new__(Entry)
         entry.key, entry.body, entry.personal, entry.made, entry.cost_bytes = _key(body, personal), body, personal, made, cost_bytes
-        gone = self.table.pop(entry.key, None)
-        self.bytes_used += cost_bytes - (0 if gone is None else gone.cost_bytes)
-        while self.bytes_used > self.bytes_max:
-            key, gone = self.table.popitem(last=False)
-            if gone.is_used:
-                gone.is_used = False
-                self.table[key] = gone
-            else:
-                self.bytes_used -= gone.cost_bytes
+        former = self.table.pop(entry.key, None)
+        if former is not None:
+            self._drop(<Entry> former)
+        self._make_room(cost_bytes)
         self.table[entry.key] = entry
         return entry
+
+    cdef int _make_room(self, Py_ssize_t more_bytes) except -1:
+        """What has been used since the last time gets a second chance."""
+        cdef Entry entry
+        self.bytes_used += more_bytes
+        while self.bytes_used > self.bytes_max:
+            key, entry = self.table.popitem(last=False)
+            if entry.is_used:
+                entry.is_used = False
+                self.table[key] = entry
+            else:
+                self._drop(entry)
+        return 0
+
+    cdef int _drop(self, Entry entry) except -1:
+        self.bytes_used -= entry.cost_bytes
+        if type(entry.made) is Page:
+            (<Page> entry.made).entry = None    # no cycle, that would wait for a collection
+        return 0
 
 
 cdef inline object _key(object body, PersonalStage personal):
@@ -148,16 +175,17 @@ cdef Page _compiled(bytes body, bytes coding, bytes content_type, PersonalStage 
     if coding is not None:
         text = decoded(body, coding, html_bytes_max)
     if text is None:
-        return Page(None, "encoding", personal)
+        return Page(None, "encoding", coding, content_type, personal)
     if len(text) > html_bytes_max:
-        return Page(None, "too_large", personal)
+        return Page(None, "too_large", coding, content_type, personal)
     for parameter in content_type.split(b";")[1:]:
         name, _, value = parameter.partition(b"=")
         if name.strip().lower() == b"charset":
             charset = value.strip(b" \t\"").decode("latin-1")
             break
     template = compile_page(text, personal.rules, charset)
-    return Page(template, None, personal, xxh3_64_hexdigest(repr(personal.rules).encode() + text).encode())
+    tag = xxh3_64_hexdigest(repr((personal.rules, charset)).encode() + text).encode()
+    return Page(template, None, coding, content_type, personal, tag)
 
 
 cdef bytes _value(Response response, FieldName name):

@@ -34,6 +34,8 @@ cdef class PageReply:
     cdef list values
     cdef list errors                    # of (name, reason), or None
 
+    cdef bint is_compiled(self) except -1
+    cdef bint _is_file(self) noexcept
     cdef bint begin(self, object body) except -1        # whether the reply is ready; else `asked` says what it waits for
     cdef bint gathered(self) except -1                  # likewise, once each of `asked` has its content or its problem
     cdef int without_body(self) except -1               # of a HEAD that the origin has answered

@@ -8,13 +8,13 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_AsTuple
 from libc.stdint cimport uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 from urllib.parse import urljoin
 
 from fastedge._core.fields cimport (
-    ACCEPT_RANGES, AGE, CACHE_CONTROL, CDN_CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, EDGE_CACHE_CONTROL, ETAG, EXPIRES,
-    IF_NONE_MATCH, LAST_MODIFIED, PRAGMA, SURROGATE_CONTROL, VARY, FieldName, intern_text, known,
+    ACCEPT_RANGES, AGE, CACHE_CONTROL, CDN_CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, DATE, EDGE_CACHE_CONTROL, ETAG, EXPIRES,
+    IF_NONE_MATCH, LAST_MODIFIED, OTHER, PRAGMA, SURROGATE_CONTROL, TRAILER, VARY, FieldName, intern_text, known,
 )
 from fastedge._core.key cimport hash_of, origin_of, url_of
 from fastedge._core.codings cimport accepts_gzip
@@ -46,10 +46,11 @@ REASONS = {
 
 cdef FieldName _CACHE_CONTROL = known(CACHE_CONTROL)
 cdef FieldName _VARY = known(VARY)
-# They are about the stored page, or speak to other caches.
+# They are about the stored page and when it was made, or speak to other caches.
 cdef tuple OF_THE_SHARED = tuple([known(name) for name in (
-    ETAG, LAST_MODIFIED, EXPIRES, ACCEPT_RANGES, CONTENT_ENCODING, AGE, PRAGMA, CDN_CACHE_CONTROL, EDGE_CACHE_CONTROL, SURROGATE_CONTROL,
-)]) + (intern_text("content-md5"), intern_text("digest"), intern_text("content-digest"), intern_text("repr-digest"))
+    DATE, ETAG, LAST_MODIFIED, EXPIRES, TRAILER, ACCEPT_RANGES, CONTENT_ENCODING, AGE, PRAGMA, CDN_CACHE_CONTROL, EDGE_CACHE_CONTROL,
+    SURROGATE_CONTROL,
+)] + [intern_text(name) for name in ("content-digest", "content-md5", "digest", "repr-digest", "x-accel-expires")])
 cdef tuple OF_THE_CONTENT = (known(CONTENT_TYPE), intern_text("content-language"))     # which a 304 has not
 cdef enum:
     ETAG_AT = 6         # in a field line
@@ -75,7 +76,10 @@ cdef class PageReply:
         cdef Py_ssize_t number
         if type(body) is tuple:
             body = b"".join(body)
-        self.page = self.pages.page_of(body, self.response, self.personal)
+        if not self.is_compiled():
+            self.page = self.pages.page_of(
+                self.response.stored.body if self._is_file() else body, body, self.response, self.personal
+            )
         self.response.content = body
         if self.page.template is None:
             self.left_alone(self.page.problem)
@@ -87,6 +91,16 @@ cdef class PageReply:
         for number in range(len(self.page.sources)):
             self.values[number] = self._value(number)
         return self._is_ready()
+
+    cdef bint is_compiled(self) except -1:
+        """Whether the page is there already, so that a body on the disk need not be read."""
+        if self.page is None and self._is_file():
+            self.page = self.pages.find(self.response.content, self.response, self.personal)
+        return self.page is not None
+
+    cdef bint _is_file(self) noexcept:
+        cdef Response response = self.response
+        return response.stored is not None and response.stored.body is response.content and type(response.content) is not bytes
 
     cdef int _tell_problems(self) except -1:
         """What of the page was left alone: to the log, once."""
@@ -260,10 +274,17 @@ cdef class PageReply:
         return 0
 
     cdef int _edit(self, Fields fields, bytes vary) except -1:
+        """Makes a head of the shared page's that of a visitor's. Where no cache may keep that page, none may keep this one."""
         cdef FieldName name
+        cdef bytes said = fields.combined(_CACHE_CONTROL)
         for name in OF_THE_SHARED:
             fields.drop(name)
-        fields.put(_CACHE_CONTROL, self.personal.cache_control)
+        for name in for_other_caches(fields):
+            fields.drop(name)
+        if said is not None and b"no-store" in said.lower() and b"no-store" not in self.personal.cache_control.lower():
+            fields.put(_CACHE_CONTROL, self.personal.cache_control + b", no-store")
+        else:
+            fields.put(_CACHE_CONTROL, self.personal.cache_control)
         vary = varied(fields.combined(_VARY), b"accept-encoding" if self.personal.gzip else None, vary)
         if vary is not None:
             fields.put(_VARY, vary)
@@ -289,6 +310,19 @@ cdef uint64_t values_hash(list values) except? 0:
             memcpy(at, PyBytes_AS_STRING(<bytes> data), length)
             at += length
     return hash_of(text).low
+
+
+cdef list for_other_caches(Fields fields):
+    """Names of fields that are Cache-Control for caches of some kind (RFC 9213 §2.1)."""
+    cdef list names = []
+    cdef FieldName name
+    cdef Py_ssize_t i, size
+    for i in range(fields.total):
+        name = fields.name_at(i)
+        size = PyBytes_GET_SIZE(name.wire)
+        if name.id == OTHER and size > 14 and memcmp(PyBytes_AS_STRING(name.wire) + size - 14, b"-cache-control", 14) == 0:
+            names.append(name)
+    return names
 
 
 cdef inline bytes text_of(object value):

@@ -41,6 +41,7 @@ cdef class Asking(FlightListener):
     cdef int _share(self) except -1
     cdef int _join(self, Flight flight) except -1
     cdef int _refresh(self, Exchange exchange) except -1
+    cdef int _go_on_with(self, int step, list nominated, Framing framing, long long length) except -1
     cdef int _drop_fetch(self) except -1
     cdef int _leave_flight(self) except -1
     cdef int _source_ended(self) except -1

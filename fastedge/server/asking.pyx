@@ -214,12 +214,20 @@ cdef class Asking(FlightListener):
     # --- what the fetch says ------------------------------------------------------------------------------------
 
     cdef int on_head(self, int status, Fields fields, list nominated, Framing framing, long long length) except -1:
-        self.exchange.fetched(make_response(status, fields, STREAM))
+        cdef int step = self.exchange.fetched(make_response(status, fields, STREAM))
         if self.exchange.said is not None:
             self.front.flights.unshared.reconsider(self.exchange.key, self.exchange.said)
         if self.exchange.gone is not None and self.front.observer is not None:
             self.front.observer.invalidated(self.exchange.gone)
-        return self._stream(nominated, framing, length)
+        return self._go_on_with(step, nominated, framing, length)
+
+    cdef int _go_on_with(self, int step, list nominated, Framing framing, long long length) except -1:
+        """The head of an answer is there, and its body to come: unless a hook has replaced that."""
+        if self.exchange.response.is_stream():
+            return self._stream(nominated, framing, length)
+        self._drop_fetch()
+        self._act(step)
+        return self._go_on()
 
     # --- what a flight says -------------------------------------------------------------------------------------
 
@@ -228,15 +236,14 @@ cdef class Asking(FlightListener):
         cdef Exchange exchange = self.exchange
         cdef long long length = arriving.length
         self._patient_no_more()
-        exchange.reply_stored(arriving, "COLLAPSED" if exchange.collapsed else exchange.ctx.cache, STREAM)
+        cdef int step = exchange.reply_stored(arriving, "COLLAPSED" if exchange.collapsed else exchange.ctx.cache, STREAM)
         if exchange.part.count >= 0:
             self.reader.skip, self.reader.left, length = exchange.part.first, exchange.part.count, exchange.part.count
-        return self._stream(None, LENGTH if length >= 0 else CHUNKED, length)
+        return self._go_on_with(step, None, LENGTH if length >= 0 else CHUNKED, length)
 
     cdef int on_own_head(self, Response response, list nominated, Framing framing, long long length) except -1:
         self._patient_no_more()
-        self.exchange.reply_with(response)
-        return self._stream(nominated, framing, length)
+        return self._go_on_with(self.exchange.reply_with(response), nominated, framing, length)
 
     cdef int on_stored(self, Stored stored, str outcome, int origin_status) except -1:
         self._leave_flight()

@@ -22,7 +22,7 @@ from fastedge._core.wire cimport RequestReader, check_partial_head, head_end
 from fastedge._core.writer cimport chunk, last_chunk
 from fastedge.clock cimport monotonic_us, steady_us, wall_seconds
 from fastedge.disk.body cimport COLD, DAMAGED, DiskBody
-from fastedge.engine cimport Exchange, plain_answer
+from fastedge.engine cimport REPLY, Exchange, plain_answer
 from fastedge.errors import WireError
 from fastedge.limits import (
     disk_window_bytes, drained_body_bytes_max, html_bytes_max, inline_body_bytes_max, leading_crlf_max, linger_bytes_max,
@@ -437,9 +437,12 @@ cdef class ClientConnection(Asking):
         if front.draining or (self.eof and self.tail is None and not self.consuming):
             self.keep_alive = False
         front.refresh_date(self.started)
+        lines = self.exchange.cache_lines()
+        if response.fields is None and self.exchange.page is not None and self.exchange.page.is_made:
+            lines = front.date_line if lines is None else front.date_line + lines
         head = front.writer.response(
             response, framing, length, front.date_line, None if response.stored is None and not self.from_origin else front.via,
-            self.request.minor, self.keep_alive, self.page_nominated, self.exchange.cache_lines(),
+            self.request.minor, self.keep_alive, self.page_nominated, lines,
         )
         if is_file and framing == LENGTH and length:
             return self._reply_from_file(response, head)
@@ -734,13 +737,11 @@ cdef class ClientConnection(Asking):
             return self._collect(nominated, framing, length)
         if self.exchange.failure is not None:
             front.report(self.exchange.failure)
-        if not response.is_stream():
-            self._reply()
-            return self._go_on()
         if self.request.method_wire == HEAD or response.code == 204 or response.code == 304:
             if framing != NO_BODY:
                 self._drop_fetch()      # a hook took the body away by its status
-                length = -1
+            if framing != NO_BODY or self.exchange.page is not None:
+                length = -1             # the origin's is not that of a visitor's page
             framing = NO_BODY
             if response.code == 204:
                 length = -1     # RFC 9110 §8.6
@@ -802,7 +803,7 @@ cdef class ClientConnection(Asking):
     cdef int _collect_file(self, DiskBody body) except -1:
         if body.length > PAGE_MAX:
             self.exchange.left_alone("too_large")
-            return self._reply()
+            return self._act(REPLY)
         return FileReader(body, partial(self._file_is_read, self.exchange)).start()
 
     def _file_is_read(self, Exchange exchange, content):
@@ -856,7 +857,8 @@ cdef class ClientConnection(Asking):
 
     cdef int on_failure(self, int status, str error) except -1:
         self._source_ended()
-        self.pieces = None
+        self.pieces = self.page_nominated = None
+        self.from_origin = False
         if self.state == CLOSING:
             return 0
         if not self.head_sent and self.state != TUNNEL:

@@ -178,10 +178,6 @@ cdef class Subrequest(Asking):
 
     cdef int _stream(self, list nominated, Framing framing, long long length) except -1:
         cdef Exchange exchange = self.exchange
-        if exchange.failure is not None:
-            self.front.report(exchange.failure)
-        if not exchange.response.is_stream():
-            return self._reply()
         # The body of an answer that will not do is read for the sake of the origin's connection.
         self.problem = None if exchange.response.code == 200 else "status"
         self.pieces, self.size = [], 0
