@@ -517,7 +517,7 @@ cdef class Exchange:
     cdef Step _answer(self, Response response) except *:
         """A stage's own answer. It may be one object for all requests, so that response hooks edit a copy: what they add
         for one client must never reach another. It is no page to personalise."""
-        self.forwarded = self.ctx.personal = None
+        self.forwarded = None
         if self.site.pipeline.response_hooks:
             response = make_response(response.code, response.fields.copy_fields(), response.content)
         return self._reply(response)
