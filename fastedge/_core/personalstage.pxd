@@ -6,6 +6,7 @@ from fastedge._core.slotvalues cimport ValueSource
 cdef class PersonalStage(NativeStage):
     """`Personalize`, bound. Its request hook leaves itself in `ctx.personal`; the engine does the rest when it replies."""
     cdef readonly object rules          # fastedge.html.PageRules
+    cdef readonly bytes rules_text      # the same in writing, for what changes with them
     cdef readonly dict sources          # slot → ValueSource
     cdef readonly dict fallbacks        # slot → str or bytes, where the page's own content is not what is shown instead
     cdef readonly object esi_source     # esi_source(Variable or Include) → ValueSource; None: no ESI

@@ -36,7 +36,7 @@ cdef class PersonalStage(NativeStage):
         bint gzip, int wait_ms, Py_ssize_t fragment_bytes_max,
     ):
         self.hooks = ON_REQUEST
-        self.rules = rules
+        self.rules, self.rules_text = rules, repr(rules).encode()
         self.sources = sources
         self.fallbacks = fallbacks
         self.esi_source = esi_source

@@ -184,7 +184,7 @@ cdef Page _compiled(bytes body, bytes coding, bytes content_type, PersonalStage 
             charset = value.strip(b" \t\"").decode("latin-1")
             break
     template = compile_page(text, personal.rules, charset)
-    tag = xxh3_64_hexdigest(repr((personal.rules, charset)).encode() + text).encode()
+    tag = xxh3_64_hexdigest(b"\0".join((personal.rules_text, content_type, text))).encode()
     return Page(template, None, coding, content_type, personal, tag)
 
 

@@ -1,4 +1,3 @@
-from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport Context, Request, Response
 from fastedge._core.personalstage cimport PersonalStage
 from fastedge._core.slotvalues cimport UrlSource
@@ -54,7 +53,6 @@ cdef class PageReply:
     cdef object _rendered(self, bint gzip)
     cdef object _joined(self, bint gzip, list refused)
     cdef int _head(self) except -1
-    cdef int _edit(self, Fields fields, bytes vary) except -1
 
 
 cdef PageReply page_reply(Pages pages, PersonalStage personal, Request request, Context ctx, Response response)

@@ -8,16 +8,13 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_AsTuple
 from libc.stdint cimport uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcpy
 
 from urllib.parse import urljoin
 
-from fastedge._core.fields cimport (
-    ACCEPT_RANGES, AGE, CACHE_CONTROL, CDN_CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, DATE, EDGE_CACHE_CONTROL, ETAG, EXPIRES,
-    IF_NONE_MATCH, LAST_MODIFIED, OTHER, PRAGMA, SURROGATE_CONTROL, TRAILER, VARY, FieldName, intern_text, known,
-)
-from fastedge._core.key cimport hash_of, origin_of, url_of
 from fastedge._core.codings cimport accepts_gzip
+from fastedge._core.fields cimport CONTENT_TYPE, IF_NONE_MATCH, Fields, intern_text, known
+from fastedge._core.key cimport hash_of, origin_of, url_of
 from fastedge._core.slotvalues cimport ValueSource
 from fastedge._core.stitch cimport Fragment
 from fastedge._core.stored cimport refreshed
@@ -27,6 +24,7 @@ from fastedge._core.wire cimport check_target
 from fastedge._core.wire import WireError
 from fastedge.errors import StageError
 from fastedge.limits import edge_error_name_bytes_max, edge_errors_max, esi_url_bytes_max, reply_pieces_max
+from fastedge.html.personalhead cimport make_personal
 from fastedge.semantics.validators cimport NOT_MODIFIED, evaluate
 
 # Why a value is not there, or a page is left alone, as Edge-Error and the log say it.
@@ -44,13 +42,6 @@ REASONS = {
     "canceled": "the fragment's request was given up",
 }
 
-cdef FieldName _CACHE_CONTROL = known(CACHE_CONTROL)
-cdef FieldName _VARY = known(VARY)
-# They are about the stored page and when it was made, or speak to other caches.
-cdef tuple OF_THE_SHARED = tuple([known(name) for name in (
-    DATE, ETAG, LAST_MODIFIED, EXPIRES, TRAILER, ACCEPT_RANGES, CONTENT_ENCODING, AGE, PRAGMA, CDN_CACHE_CONTROL, EDGE_CACHE_CONTROL,
-    SURROGATE_CONTROL,
-)] + [intern_text(name) for name in ("content-digest", "content-md5", "digest", "repr-digest", "x-accel-expires")])
 cdef tuple OF_THE_CONTENT = (known(CONTENT_TYPE), intern_text("content-language"))     # which a 304 has not
 cdef enum:
     ETAG_AT = 6         # in a field line
@@ -258,37 +249,19 @@ cdef class PageReply:
         cdef Fields fields
         if response.fields is None and page.stored is not response.stored:
             fields = fields_of(response.stored.head)
-            self._edit(fields, page.vary)
+            make_personal(fields, self.personal, page.vary)
             page.stored, page.personal = response.stored, refreshed(response.stored, head_of(fields, None, None))
         if response.fields is None:
             response.stored = page.personal
         else:
-            self._edit(response.fields, page.vary)
+            make_personal(response.fields, self.personal, page.vary)
         if response.code == 304:
             for name in OF_THE_CONTENT:
                 response.own_fields().drop(name)
         return 0
 
     cdef int without_body(self) except -1:
-        self._edit(self.response.own_fields(), self.personal.vary)
-        return 0
-
-    cdef int _edit(self, Fields fields, bytes vary) except -1:
-        """Makes a head of the shared page's that of a visitor's. Where no cache may keep that page, none may keep this one."""
-        cdef FieldName name
-        cdef bytes said = fields.combined(_CACHE_CONTROL)
-        for name in OF_THE_SHARED:
-            fields.drop(name)
-        for name in for_other_caches(fields):
-            fields.drop(name)
-        if said is not None and b"no-store" in said.lower() and b"no-store" not in self.personal.cache_control.lower():
-            fields.put(_CACHE_CONTROL, self.personal.cache_control + b", no-store")
-        else:
-            fields.put(_CACHE_CONTROL, self.personal.cache_control)
-        vary = varied(fields.combined(_VARY), b"accept-encoding" if self.personal.gzip else None, vary)
-        if vary is not None:
-            fields.put(_VARY, vary)
-        return 0
+        return make_personal(self.response.own_fields(), self.personal, self.personal.vary)
 
 
 cdef uint64_t values_hash(list values) except? 0:
@@ -312,19 +285,6 @@ cdef uint64_t values_hash(list values) except? 0:
     return hash_of(text).low
 
 
-cdef list for_other_caches(Fields fields):
-    """Names of fields that are Cache-Control for caches of some kind (RFC 9213 §2.1)."""
-    cdef list names = []
-    cdef FieldName name
-    cdef Py_ssize_t i, size
-    for i in range(fields.total):
-        name = fields.name_at(i)
-        size = PyBytes_GET_SIZE(name.wire)
-        if name.id == OTHER and size > 14 and memcmp(PyBytes_AS_STRING(name.wire) + size - 14, b"-cache-control", 14) == 0:
-            names.append(name)
-    return names
-
-
 cdef inline bytes text_of(object value):
     return (<Fragment> value).data if type(value) is Fragment else <bytes> value
 
@@ -336,18 +296,6 @@ cdef object _told(str name, object error):
     failure = StageError(f"Personalize, slot {name!r}: {type(error).__name__}: {error}")
     failure.__cause__ = error
     return failure
-
-
-cdef bytes varied(bytes said, bytes by_coding, bytes by_visitor):
-    """A Vary that has all of these names, each once; "*" says it all (RFC 9110 §12.5.5)."""
-    cdef dict names = {}
-    for names_of_one in (said, by_coding, by_visitor):
-        for name in () if names_of_one is None else (<bytes> names_of_one).split(b","):
-            names.setdefault(name.strip().lower(), name.strip())
-    names.pop(b"", None)
-    if not names:
-        return None
-    return b"*" if b"*" in names else b", ".join(names.values())
 
 
 cdef bytes error_line(list errors):
