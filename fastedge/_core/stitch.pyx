@@ -66,14 +66,22 @@ cdef uint32_t crc_of(uint32_t crc, const uint8_t* data, Py_ssize_t size) noexcep
 
 
 cdef inline uint32_t multiplied(uint32_t a, uint32_t b) noexcept nogil:
-    """a times b modulo the polynomial; the highest bit is the factor 1."""
-    cdef uint32_t product = 0
+    """a times b modulo the polynomial; the highest bit is the factor 1. Four bits of a at a time, then as a CRC of four bytes."""
+    cdef uint64_t multiples[16]
+    cdef uint64_t product = 0
+    cdef uint32_t low
     cdef int i
-    for i in range(32):
-        product ^= b & -(a >> 31)
-        a <<= 1
-        b = (b >> 1) ^ (<uint32_t> POLYNOMIAL & -(b & 1))
-    return product
+    multiples[0], multiples[1] = 0, b
+    for i in range(1, 8):
+        multiples[2 * i] = multiples[i] << 1
+        multiples[2 * i + 1] = multiples[2 * i] ^ b
+    for i in range(8):
+        product = product << 4 ^ multiples[a >> (28 - 4 * i) & 15]
+    product <<= 1
+    low = <uint32_t> product
+    return <uint32_t> (product >> 32) ^ (
+        TABLE[3][low & 0xFF] ^ TABLE[2][low >> 8 & 0xFF] ^ TABLE[1][low >> 16 & 0xFF] ^ TABLE[0][low >> 24]
+    )
 
 
 cdef uint32_t crc_operator(Py_ssize_t size) noexcept nogil:

@@ -61,6 +61,7 @@ cdef class Asked:
 
 @cython.final
 @cython.freelist(64)
+@cython.no_gc               # nothing that it holds knows of it
 cdef class PageReply:
     cdef bint begin(self, object body) except -1:
         """`body` is the whole body of the response: the stored one, where it was stored."""
