@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fastedge.limits import esi_expression_bytes_max, esi_expression_terms_max
+from fastedge.limits import esi_depth_max, esi_expression_bytes_max, esi_expression_terms_max
 
 Values = tuple[Any, ...]
 Test = Callable[[Values], bool]
@@ -79,7 +79,7 @@ class _Parser:
     def __init__(self, text: str, number_of: Callable[[Variable], int]) -> None:
         self._tokens = _tokens(text)
         self._number_of = number_of
-        self._at = 0
+        self._at = self._depth = 0
 
     @property
     def next(self) -> str | None:
@@ -106,14 +106,22 @@ class _Parser:
 
     def _negation(self) -> Test:
         if self._take("!"):
-            test = self._negation()
+            test = self._deeper(self._negation)
             return lambda values: not test(values)
         if self._take("("):
-            inner = self.disjunction()
+            inner = self._deeper(self.disjunction)
             if not self._take(")"):
                 raise EsiError("a parenthesis is not closed")
             return inner
         return self._comparison()
+
+    def _deeper(self, read: Callable[[], Test]) -> Test:
+        self._depth += 1
+        if self._depth > esi_depth_max:
+            raise EsiError("an expression is too deep")
+        test = read()
+        self._depth -= 1
+        return test
 
     def _comparison(self) -> Test:
         left = self._operand()

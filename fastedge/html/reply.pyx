@@ -39,6 +39,7 @@ REASONS = {
     "encoding": "the fragment or the page is in a content coding, or an encoding, that is not read",
     "loop": "the fragment is inside of itself, or too deep in others",
     "too_many": "the page asks for more fragments than the bound",
+    "busy": "the edge is collecting as many pages and fragments as it may",
     "canceled": "the fragment's request was given up",
 }
 
@@ -326,7 +327,7 @@ cdef bytes target_of(bytes url, Request request):
             joined = urljoin(url_of(request, request.target_wire), url)
         except ValueError:      # brackets around what is no address
             return None
-        if not joined.startswith(origin + b"/"):
+        if joined[:len(origin)].lower() != origin or joined[len(origin):len(origin) + 1] != b"/":
             return None
         joined = joined[len(origin):]
     joined = joined.partition(b"#")[0]

@@ -3,6 +3,7 @@ from fastedge._core.fields cimport Fields
 from fastedge._core.message cimport Request, Response
 from fastedge.disk.body cimport DiskBody
 from fastedge.server.asking cimport Asking
+from fastedge.server.collected cimport Collected
 from fastedge.server.filesender cimport FileSender
 from fastedge.server.front cimport Front
 from fastedge.server.subrequest cimport Gathering
@@ -44,8 +45,7 @@ cdef class ClientConnection(Asking):
     cdef Framing reply_framing
     cdef bytes held                 # a reply's head that waits for the first piece of its body
     # a page that is to be whole before the reply is made
-    cdef list pieces                # of its body; None: nothing is collected
-    cdef long long pieces_size
+    cdef Collected page             # its body; None: nothing is collected
     cdef list page_nominated        # what the origin's Connection field listed, for the reply
     cdef bint from_origin           # the reply's fields came from there a moment ago
     cdef Framing page_framing       # how it would stream
@@ -65,7 +65,6 @@ cdef class ClientConnection(Asking):
     cdef int _reply_from_file(self, Response response, bytes head) except -1
     cdef int _collect(self, list nominated, Framing framing, long long length) except -1
     cdef int _collect_file(self, DiskBody body) except -1
-    cdef int _collect_piece(self, bytes data) except -1
     cdef int _stream_after_all(self) except -1
     cdef int _collected(self) except -1
     cdef int _finish(self) except -1

@@ -30,6 +30,7 @@ from fastedge.limits import (
 )
 from fastedge.origin.fetch cimport Fetch, unsent_bytes
 from fastedge.server.asking cimport Asking
+from fastedge.server.collected cimport Collected, collected
 from fastedge.server.filereader cimport FileReader
 from fastedge.server.front cimport Front
 from fastedge.server.observer cimport Traffic
@@ -772,22 +773,17 @@ cdef class ClientConnection(Asking):
 
     cdef int _collect(self, list nominated, Framing framing, long long length) except -1:
         """Nothing is sent of a page before all of it is there, unless that would be too much."""
-        self.pieces, self.pieces_size = [], 0
+        self.page = collected(self.front, PAGE_MAX)
         self.page_nominated, self.page_framing, self.page_length = nominated, framing, length
         self.from_origin = self.exchange.response.stored is None
-        return self._stream_after_all() if length > PAGE_MAX else 0
-
-    cdef int _collect_piece(self, bytes data) except -1:
-        self.pieces.append(data)
-        self.pieces_size += len(data)
-        return self._stream_after_all() if self.pieces_size > PAGE_MAX else 0
+        return 0 if self.page.expects(length) else self._stream_after_all()
 
     cdef int _stream_after_all(self) except -1:
-        cdef list pieces = self.pieces
-        self.pieces = None
-        self.exchange.left_alone("too_large")
+        cdef Collected page = self.page
+        self.page = None
+        self.exchange.left_alone(page.objection)
         self._stream(self.page_nominated, self.page_framing, self.page_length)
-        for piece in pieces:
+        for piece in page.pieces:
             self.on_body(piece)
         return 0
 
@@ -795,8 +791,8 @@ cdef class ClientConnection(Asking):
         cdef Stored stored = self.exchange.response.stored
         cdef object body = None if stored is None else stored.body
         if type(body) is not bytes:     # it is stored nowhere, or on the disk alone
-            body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
-        self.pieces = None
+            body = self.page.whole()
+        self.page = None
         self._act(self.exchange.collected(body))
         return self._go_on()
 
@@ -815,8 +811,8 @@ cdef class ClientConnection(Asking):
         self._go_on()
 
     cdef int on_body(self, bytes data) except -1:
-        if self.pieces is not None:
-            return self._collect_piece(data)
+        if self.page is not None:
+            return 0 if self.page.add(data, self.reader) else self._stream_after_all()
         if self.reply_framing == NO_BODY:
             return 0
         if self.reply_framing == CHUNKED:
@@ -844,7 +840,7 @@ cdef class ClientConnection(Asking):
             self._account(None)
             self.close()
             return 0
-        if self.pieces is not None:
+        if self.page is not None:
             return self._collected()
         if self.reply_framing == CHUNKED:
             end = last_chunk(trailers if self.accepts_trailers else None, None)
@@ -857,7 +853,7 @@ cdef class ClientConnection(Asking):
 
     cdef int on_failure(self, int status, str error) except -1:
         self._source_ended()
-        self.pieces = self.page_nominated = None
+        self.page = self.page_nominated = None
         self.from_origin = False
         if self.state == CLOSING:
             return 0

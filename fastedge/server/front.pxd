@@ -28,6 +28,7 @@ cdef class Front:
     cdef readonly Purges purges
     cdef readonly Flights flights
     cdef ReadyHits ready
+    cdef readonly long long collected_bytes     # of pages and fragments that are arriving, which are to be whole first
     cdef readonly set connections
     cdef public bint draining
     cdef public int connections_max

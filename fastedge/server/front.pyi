@@ -19,6 +19,7 @@ class Front:
     trust: TrustedProxies
     connections: set[ClientConnection]
     draining: bool
+    collected_bytes: int
     store: MemoryStore | None
     purges: Purges
     flights: Flights | None

@@ -3,6 +3,7 @@ from fastedge.disk.body cimport DiskBody
 from fastedge.engine cimport Exchange
 from fastedge.html.reply cimport Asked
 from fastedge.server.asking cimport Asking
+from fastedge.server.collected cimport Collected
 from fastedge.server.filereader cimport FileReader
 from fastedge.server.timers cimport Timer
 
@@ -27,8 +28,7 @@ cdef class Subrequest(Asking):
     cdef FileReader file
     cdef Timer deadline
     cdef Timer patience
-    cdef list pieces            # of a body that is arriving; else None
-    cdef long long size         # bytes of them
+    cdef Collected body         # that is arriving; else None
     cdef str problem            # why the body that is arriving will not do
     cdef str error              # of the last fetch
 
@@ -38,6 +38,6 @@ cdef class Subrequest(Asking):
     cdef int _take_whole(self, bytes content) except -1
     cdef int _take(self, bytes content, Stored stored, bytes codings) except -1
     cdef long long _bytes_max(self) noexcept
-    cdef int _end_too_large(self) except -1
+    cdef int _end_early(self) except -1
     cdef int _end(self, str problem) except -1
     cdef int _let_go(self) except -1

@@ -13,6 +13,7 @@ from fastedge._core.fields cimport CONTENT_ENCODING, FieldName, Fields, known
 from fastedge._core.message cimport Request, Response
 from fastedge._core.storedhead cimport head_value
 from fastedge.clock cimport monotonic_us
+from fastedge.server.collected cimport Collected, collected
 from fastedge.limits import fragment_wait_spans_ms, html_bytes_max
 from fastedge.semantics.codings import decoded
 
@@ -180,16 +181,14 @@ cdef class Subrequest(Asking):
         cdef Exchange exchange = self.exchange
         # The body of an answer that will not do is read for the sake of the origin's connection.
         self.problem = None if exchange.response.code == 200 else "status"
-        self.pieces, self.size = [], 0
-        return self._end_too_large() if length > self._bytes_max() else 0
+        self.body = collected(self.front, self._bytes_max())
+        return 0 if self.body.expects(length) else self._end_early()
 
     cdef int on_body(self, bytes data) except -1:
-        self.pieces.append(data)
-        self.size += len(data)
-        return self._end_too_large() if self.size > self._bytes_max() else 0
+        return 0 if self.body.add(data, self.reader) else self._end_early()
 
-    cdef int _end_too_large(self) except -1:
-        return self._end("too_large" if self.problem is None else self.problem)
+    cdef int _end_early(self) except -1:
+        return self._end(self.body.objection if self.problem is None else self.problem)
 
     cdef int on_end(self, Fields trailers) except -1:
         cdef Stored stored = self.exchange.response.stored
@@ -198,14 +197,14 @@ cdef class Subrequest(Asking):
         if self.problem is not None:
             return self._end(self.problem)
         if type(content) is not bytes:      # it is stored nowhere, or on the disk alone
-            content = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
-        self.pieces = None
+            content = self.body.whole()
+        self.body = None
         return self._take_whole(<bytes> content)
 
     cdef int on_failure(self, int status, str error) except -1:
         self._source_ended()
         self.error = error
-        if self.pieces is not None:     # it broke off
+        if self.body is not None:       # it broke off
             return self._end("origin_error" if self.problem is None else self.problem)
         return self._act(self.exchange.failed(status, error))
 
@@ -236,7 +235,7 @@ cdef class Subrequest(Asking):
         if self.gathering is not None:
             self.gathering.cancel()
             self.gathering = None
-        self.pieces = None
+        self.body = None
         return 0
 
 

@@ -215,7 +215,22 @@ def test_expression_holds(text, holds):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1 ==", "(1 == 1", "1 = 1", "a == b", "1 == 1 == 1", "'a", "$(X)", "1 & ", "!" * 2000, "(" * 300 + "1"]
+    "text",
+    [
+        "",
+        "1 ==",
+        "(1 == 1",
+        "1 = 1",
+        "a == b",
+        "1 == 1 == 1",
+        "'a",
+        "$(X)",
+        "1 & ",
+        "!" * 2000,
+        "(" * 300 + "1",
+        "(" * 17 + "1" + ")" * 17,
+        "!" * 17 + "1",
+    ],
 )
 def test_expression_that_cannot_be_read_is_refused(text):
     with pytest.raises(EsiError):

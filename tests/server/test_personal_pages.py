@@ -1131,3 +1131,27 @@ def test_pages_behind_one_that_waits_for_a_url(scene: Scene) -> None:
     assert server.message().target == "/a"
     server.send(*answer("cache-control: no-store", body=b"AAA"))
     assert client.message().status == 304
+
+
+def test_pages_that_arrive_at_the_same_time_are_bounded_together(scene: Scene) -> None:
+    """Private ones, each fetched by itself: those that are too many are sent as they are, and nothing is left behind."""
+    body = PAGE + b"<p>" + b"x" * (LIMIT - 100)
+    personal(scene)
+    front = scene.edge.worker.front
+    clients, servers = [], []
+    for i in range(34):
+        clients.append(scene.client().send(f"GET /{i} HTTP/1.1", "host: a.example", "x-who: Ann"))
+        servers.append(scene.origin.accept())
+        servers[-1].message()
+        whole = answer(HTML, "cache-control: private", body=body)
+        servers[-1].send(*whole[:-1], body[:-1])
+    scene.edge.until(lambda: front.collected_bytes > 60 << 20)
+    assert front.collected_bytes <= 66 << 20
+    told = []
+    for client, server in zip(clients, servers, strict=True):
+        server.send(body[-1:])
+        page = client.message()
+        told.append(page.get("edge-error"))
+        assert page.body == (body if told[-1] else body.replace(b"you", b"Ann", 1))
+    assert set(told) == {None, "personalize;reason=busy"}
+    scene.edge.until(lambda: front.collected_bytes == 0)
