@@ -277,9 +277,7 @@ html_pages_bytes_min = 8 * 1024 * 1024  # and so much where there is little or n
 fragments_asked_max = 64  # from URLs, in all pages inside of one another that answer one request
 fragments_depth_max = 3  # pages and fragments inside one another
 reply_pieces_max = 60  # of a page that goes to the socket as it is; of more the body is joined first
-collected_bytes_max = (
-    64 * 1024 * 1024
-)  # of pages and fragments that arrive at a worker; further ones are left alone
+collected_bytes_max = 64 * 1024 * 1024  # of pages and fragments that arrive at a worker; further ones are left alone
 edge_errors_max = 16  # told of one reply
 edge_error_name_bytes_max = 128  # of a URL in it
 personal_values_max = 1024  # that one source names
