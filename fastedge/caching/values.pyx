@@ -6,6 +6,7 @@ form is never longer than the value.
 
 from libc.string cimport memchr, memcmp, memcpy, memmove
 
+from fastedge._core.codings cimport ACCEPTED, REFUSED, UNCLEAR, Acceptance, pass_blanks, weigh
 from fastedge._core.fields cimport ACCEPT_ENCODING, FieldName, intern_text
 from fastedge.caching.structured cimport is_token_char
 
@@ -17,11 +18,6 @@ cdef enum:
     CODINGS_BYTES_MAX = 256
     SPELLINGS = 64          # of Accept-Encoding that are remembered with their normal form
     SPELLING_BYTES_MAX = 112
-
-cdef enum Acceptance:
-    REFUSED
-    ACCEPTED
-    UNCLEAR         # the value stays as it is
 
 cdef struct Spelling:
     Py_ssize_t size
@@ -49,7 +45,7 @@ cdef const char* next_member(const char* at, const char* end, Span* member) noex
     cdef const char* behind = end if stop is NULL else stop + 1
     if stop is NULL:
         stop = end
-    at = _pass_blanks(at, stop)
+    at = pass_blanks(at, stop)
     while at < stop and ((stop - 1)[0] == c" " or (stop - 1)[0] == c"\t"):
         stop -= 1
     member.at = at
@@ -132,39 +128,13 @@ cdef Acceptance _read_coding(Span* coding) noexcept:
     while at < end and is_token_char(at[0]):
         at += 1
     coding.size = at - coding.at
-    acceptance = _weigh(at, end)
+    acceptance = weigh(at, end)
     if coding.size == 0 or _is_coding(coding, b"*", 1) or (acceptance == REFUSED and _is_coding(coding, b"identity", 8)):
         return UNCLEAR
     if _is_coding(coding, b"x-gzip", 6) or _is_coding(coding, b"x-compress", 10):     # aliases (RFC 9110 §8.4.1)
         coding.at += 2
         coding.size -= 2
     return acceptance
-
-
-cdef Acceptance _weigh(const char* at, const char* end) noexcept:
-    """What stands behind a coding: nothing, or its weight (RFC 9110 §12.4.2), and q=0 refuses it."""
-    cdef Acceptance acceptance = REFUSED
-    at = _pass_blanks(at, end)
-    if at == end:
-        return ACCEPTED
-    if at[0] != c";":
-        return UNCLEAR
-    at = _pass_blanks(at + 1, end)
-    if end - at < 3 or (at[0] | 0x20) != c"q" or at[1] != c"=":
-        return UNCLEAR
-    at += 1
-    while (at := at + 1) < end:
-        if c"1" <= at[0] <= c"9":
-            acceptance = ACCEPTED
-        elif at[0] != c"0" and at[0] != c".":
-            return UNCLEAR
-    return acceptance
-
-
-cdef inline const char* _pass_blanks(const char* at, const char* end) noexcept:
-    while at < end and (at[0] == c" " or at[0] == c"\t"):
-        at += 1
-    return at
 
 
 cdef inline bint _is_coding(Span* coding, const char* name, Py_ssize_t size) noexcept:
