@@ -17,7 +17,7 @@ cdef enum Step:
     FETCH       # ask `exchange.ctx.plan.origin` for this client alone, then `fetched` or `failed`
     WAIT        # perform `exchange.wait.step`, then `resume`
     SEND        # send `exchange.stored` as it is: a fresh hit, and nobody edits it
-    GATHER      # have each of `exchange.asked` answered by an exchange `inside` this one, then `gathered`
+    GATHER      # have each of `exchange.page.asked` answered by an exchange `inside` this one, then `gathered`
     SHARE       # join who fetches `exchange.key` already; else `lead`, and fetch it for all who come
 
 
@@ -80,7 +80,6 @@ cdef class Exchange:
     # a personal page
     cdef bint collects                  # the reply's body is still arriving: `collected` wants all of it first
     cdef PageReply page                 # None: the reply is no page, or nothing of it is personal
-    cdef readonly list asked            # of Asked
     cdef Exchange outer                 # the one whose page asks for this; or None
     cdef int inner_count                # of exchanges inside of the outermost one
 

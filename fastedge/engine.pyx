@@ -574,15 +574,13 @@ cdef class Exchange:
         cdef Asked asked
         cdef bint is_waiting
         while not is_ready:
-            self.asked = self.page.asked
             is_waiting = False
-            for asked in self.asked:
+            for asked in self.page.asked:
                 asked.problem = self._objection(asked.target)
                 is_waiting |= asked.problem is None
             if is_waiting:
                 return GATHER
             is_ready = self.page.gathered()
-        self.asked = None
         return REPLY
 
     cdef str _objection(self, bytes target):

@@ -15,13 +15,13 @@ cdef class PersonalStage(NativeStage):
     cdef readonly bint gzip             # whether clients that accept gzip get it
     cdef readonly int wait_ms           # for a fragment from a URL
     cdef readonly Py_ssize_t fragment_bytes_max
-    cdef BoundPipeline pipeline
-    cdef int serial
     cdef dict joined                    # PersonalStage → what both together are
 
     cdef PersonalStage beside(self, PersonalStage other)
     cdef ValueSource source_of(self, object input)      # an input of a template: a slot's name, a Variable, an Include
-    cdef object value_of(self, ValueSource source, Request request, Context ctx)   # source.value, watched as a hook is
-    cdef bytes vary_of(self, tuple inputs)  # as `vary`, of a page with these inputs: with what its ESI reads
     cdef int ask(self, Request request, Context ctx) except -1
     cdef bint has_esi(self) noexcept
+
+
+cdef bytes all_names(list lines)
+cdef bytes listed(bytes names, sources)     # names, and what the values of these sources differ by

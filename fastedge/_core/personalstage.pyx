@@ -48,7 +48,6 @@ cdef class PersonalStage(NativeStage):
         self.joined = {}
 
     cdef int bound_in(self, BoundPipeline pipeline, int serial) except -1:
-        self.pipeline, self.serial = pipeline, serial
         for source in self.sources.values():
             (<ValueSource> source).bound_in(pipeline, serial)
         return 0
@@ -91,18 +90,11 @@ cdef class PersonalStage(NativeStage):
             cache_control=other.cache_control, vary=b", ".join([names for names in (self.vary, other.vary) if names]),
             gzip=other.gzip, wait_ms=other.wait_ms, fragment_bytes_max=other.fragment_bytes_max,
         )
-        both.pipeline, both.serial = other.pipeline, other.serial
         self.joined[other] = both
         return both
 
     cdef ValueSource source_of(self, object input):
         return self.sources[input] if type(input) is str else self.esi_source(input)
-
-    cdef object value_of(self, ValueSource source, Request request, Context ctx):
-        return source.value(request, ctx)
-
-    cdef bytes vary_of(self, tuple inputs):
-        return listed(self.vary, [self.source_of(input) for input in inputs if type(input) is not str])
 
     # --- the Python face ---------------------------------------------------------------------------------------------
 
@@ -114,18 +106,21 @@ cdef class PersonalStage(NativeStage):
         return self.source_of(input)
 
     def varies_by(self, tuple inputs not None):
-        return self.vary_of(inputs)
+        return listed(self.vary, [self.source_of(input) for input in inputs])
+
+
+cdef bytes all_names(list lines):
+    """The names of fields in all of these lists of them, each once, whatever its case; None where there are none."""
+    cdef dict names = {}
+    for line in lines:
+        for name in () if line is None else (<bytes> line).split(b","):
+            names.setdefault(name.strip(b" \t").lower(), name.strip(b" \t"))
+    names.pop(b"", None)
+    return b", ".join(names.values()) or None
 
 
 cdef bytes listed(bytes names, sources):
-    """Names of fields, each once, whatever its case; None where there are none."""
-    cdef dict known_names = {}
-    for name in names.split(b",") if names else ():
-        known_names.setdefault(name.strip(b" ").lower(), name.strip(b" "))
-    for source in sources:
-        for name in (<ValueSource> source).differs_by:
-            known_names.setdefault(name.lower(), name)
-    return b", ".join(known_names.values()) or None
+    return all_names([names] + [name for source in sources for name in (<ValueSource> source).differs_by])
 
 
 def personal_of(Context ctx not None):

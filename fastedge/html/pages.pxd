@@ -1,6 +1,6 @@
 from libc.stdint cimport uint64_t
 
-from fastedge._core.fields cimport Fields
+from fastedge._core.fields cimport FieldName
 from fastedge._core.message cimport Response
 from fastedge._core.personalstage cimport PersonalStage
 from fastedge._core.stitch cimport Fragment
@@ -53,5 +53,8 @@ cdef class Pages:
     cdef int _drop(self, Entry entry) except -1
 
 
+cdef str ESI_INCLUDE     # in place of a slot's name: no slot can have it
+
+cdef bytes field_value(Response response, FieldName name)
 cdef bint is_page(Response response) except -1
 cdef bint is_stored_page(Stored stored) except -1

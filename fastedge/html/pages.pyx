@@ -15,12 +15,15 @@ from collections import OrderedDict
 
 from xxhash import xxh3_64_hexdigest
 
-from fastedge._core.fields cimport CONTENT_ENCODING, CONTENT_TYPE, FieldName, Fields, known
+from fastedge._core.fields cimport CONTENT_ENCODING, CONTENT_TYPE, FieldName, known
+from fastedge._core.personalstage cimport listed
 from fastedge._core.slotvalues cimport UrlSource
 from fastedge._core.storedhead cimport head_value
 from fastedge.html.compile import compile_page
 from fastedge.limits import html_bytes_max
 from fastedge.semantics.codings import decoded
+
+ESI_INCLUDE = "esi:include"
 
 cdef enum:
     ETAG_LINE = 44
@@ -35,12 +38,13 @@ cdef class Page:
     def __init__(
         self, Template template, str problem, bytes coding, bytes content_type, PersonalStage personal, bytes tag=b""
     ):
-        cdef list sources = [personal.source_of(input) for input in (() if template is None else template.inputs)]
+        cdef tuple inputs = () if template is None else template.inputs
+        cdef list sources = [personal.source_of(input) for input in inputs]
         self.template, self.problem, self.tag = template, problem, tag
         self.coding, self.content_type = coding, content_type
-        self.vary = personal.vary if template is None else personal.vary_of(template.inputs)
+        self.vary = listed(personal.vary, sources)
         self.sources = tuple(sources)
-        self.names = tuple([input if type(input) is str else "esi:include" for input in (() if template is None else template.inputs)])
+        self.names = tuple([input if type(input) is str else ESI_INCLUDE for input in inputs])
         self.fallbacks = tuple([_encoded(personal.fallbacks.get(name)) for name in self.names])
         self.asks = any([isinstance(source, UrlSource) for source in sources])
 
@@ -82,7 +86,7 @@ cdef class Pages:
             return None
         page = <Page> entry.made
         if response.fields is not None or page.stored is not response.stored:
-            if _value(response, _CONTENT_TYPE) != page.content_type or _value(response, _CONTENT_ENCODING) != page.coding:
+            if field_value(response, _CONTENT_TYPE) != page.content_type or field_value(response, _CONTENT_ENCODING) != page.coding:
                 return None
         return page
 
@@ -91,7 +95,7 @@ cdef class Pages:
         cdef Page page = self.find(body, response, personal)
         if page is not None:
             return page
-        page = _compiled(content, _value(response, _CONTENT_ENCODING), _value(response, _CONTENT_TYPE), personal)
+        page = _compiled(content, field_value(response, _CONTENT_ENCODING), field_value(response, _CONTENT_TYPE), personal)
         if response.stored is not None and response.stored.body is body:
             page.entry = self._keep(body, personal, page, len(content) + (
                 0 if page.template is None else len(page.template.page) + page.template.cost_bytes
@@ -188,7 +192,8 @@ cdef Page _compiled(bytes body, bytes coding, bytes content_type, PersonalStage 
     return Page(template, None, coding, content_type, personal, tag)
 
 
-cdef bytes _value(Response response, FieldName name):
+cdef bytes field_value(Response response, FieldName name):
+    """The combined value of a field of a response, which may still be the stored one's."""
     if response.fields is None:
         return head_value(response.stored.head, name)
     return response.fields.combined(name)
@@ -199,7 +204,7 @@ cdef bint is_page(Response response) except -1:
     cdef bytes content_type
     if not _has_content(response.code):
         return False
-    content_type = _value(response, _CONTENT_TYPE)
+    content_type = field_value(response, _CONTENT_TYPE)
     return content_type is not None and _is_html(content_type)
 
 

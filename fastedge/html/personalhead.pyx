@@ -7,6 +7,7 @@ from fastedge._core.fields cimport (
     ACCEPT_RANGES, AGE, CACHE_CONTROL, CDN_CACHE_CONTROL, CONTENT_ENCODING, DATE, EDGE_CACHE_CONTROL, ETAG, EXPIRES, LAST_MODIFIED, OTHER,
     PRAGMA, SURROGATE_CONTROL, TRAILER, VARY, FieldName, intern_text, known,
 )
+from fastedge._core.personalstage cimport all_names
 
 cdef FieldName _CACHE_CONTROL = known(CACHE_CONTROL)
 cdef FieldName _VARY = known(VARY)
@@ -29,9 +30,9 @@ cdef int make_personal(Fields fields, PersonalStage personal, bytes vary) except
         fields.put(_CACHE_CONTROL, personal.cache_control + b", no-store")
     else:
         fields.put(_CACHE_CONTROL, personal.cache_control)
-    vary = varied(fields.combined(_VARY), b"accept-encoding" if personal.gzip else None, vary)
+    vary = all_names([fields.combined(_VARY), b"accept-encoding" if personal.gzip else None, vary])
     if vary is not None:
-        fields.put(_VARY, vary)
+        fields.put(_VARY, b"*" if b"*" in vary.split(b", ") else vary)      # it says it all (RFC 9110 §12.5.5)
     return 0
 
 
@@ -46,15 +47,3 @@ cdef list for_other_caches(Fields fields):
         if name.id == OTHER and size > 14 and memcmp(PyBytes_AS_STRING(name.wire) + size - 14, b"-cache-control", 14) == 0:
             names.append(name)
     return names
-
-
-cdef bytes varied(bytes said, bytes by_coding, bytes by_visitor):
-    """A Vary that has all of these names, each once; "*" says it all (RFC 9110 §12.5.5)."""
-    cdef dict names = {}
-    for names_of_one in (said, by_coding, by_visitor):
-        for name in () if names_of_one is None else (<bytes> names_of_one).split(b","):
-            names.setdefault(name.strip().lower(), name.strip())
-    names.pop(b"", None)
-    if not names:
-        return None
-    return b"*" if b"*" in names else b", ".join(names.values())

@@ -24,6 +24,7 @@ from fastedge._core.wire cimport check_target
 from fastedge._core.wire import WireError
 from fastedge.errors import StageError
 from fastedge.limits import edge_error_name_bytes_max, edge_errors_max, esi_url_bytes_max, reply_pieces_max
+from fastedge.html.pages cimport ESI_INCLUDE
 from fastedge.html.personalhead cimport make_personal
 from fastedge.semantics.validators cimport NOT_MODIFIED, evaluate
 
@@ -47,7 +48,6 @@ cdef tuple OF_THE_CONTENT = (known(CONTENT_TYPE), intern_text("content-language"
 cdef enum:
     ETAG_AT = 6         # in a field line
 
-cdef str ESI_INCLUDE = "esi:include"     # no slot can have that name
 cdef bytes GZIP_LINE = b"content-encoding: gzip\r\n"
 cdef int PIECES_MAX = reply_pieces_max
 cdef Py_ssize_t URL_MAX = esi_url_bytes_max

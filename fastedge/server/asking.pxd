@@ -27,7 +27,7 @@ cdef class Asking(FlightListener):
     cdef int _reply(self) except -1                     # `exchange.response`, there as a whole
     cdef int _send_hit(self) except -1                  # `exchange.stored`, as it is
     cdef int _stream(self, list nominated, Framing framing, long long length) except -1     # a head; on_body and on_end follow
-    cdef int _gather(self) except -1                    # have all of `exchange.asked` answered, then `exchange.gathered()`
+    cdef int _gather(self) except -1                    # have all of `exchange.page.asked` answered, then `exchange.gathered()`
     cdef int _go_on(self) except -1                     # a step was taken outside of `_start`
     cdef Framing _body_framing(self, long long* length) noexcept     # of the request's; as a rule it has none
     cdef bytes _forwarded(self, Request request)

@@ -9,7 +9,7 @@ from fastedge.server.timers cimport Timer
 
 
 cdef class Gathering:
-    """Has everything answered that `asking.exchange.asked` names, then takes the next step: maybe before `start` returns."""
+    """Has everything answered that `asking.exchange.page.asked` names, then takes the next step: maybe before `start` returns."""
     cdef Asking asking          # None: all is there, or nobody wants it
     cdef list waiting           # Subrequests
     cdef bint is_starting

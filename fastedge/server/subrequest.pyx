@@ -13,6 +13,7 @@ from fastedge._core.fields cimport CONTENT_ENCODING, FieldName, Fields, known
 from fastedge._core.message cimport Request, Response
 from fastedge._core.storedhead cimport head_value
 from fastedge.clock cimport monotonic_us
+from fastedge.html.pages cimport field_value
 from fastedge.server.collected cimport Collected, collected
 from fastedge.limits import fragment_wait_spans_ms, html_bytes_max
 from fastedge.semantics.codings import decoded
@@ -34,7 +35,7 @@ cdef class Gathering:
         self.asking = asking
         self.waiting = []
         self.is_starting = True
-        for asked in asking.exchange.asked:
+        for asked in asking.exchange.page.asked:
             if asked.problem is None:
                 subrequest = Subrequest.__new__(Subrequest)
                 subrequest.parent, subrequest.asked, subrequest.owner = asking, asked, self
@@ -154,11 +155,7 @@ cdef class Subrequest(Asking):
         cdef Response response = self.exchange.response
         if self.exchange.collects:
             return self._act(self.exchange.collected(content))
-        return self._take(
-            content, response.stored,
-            head_value(response.stored.head, _CONTENT_ENCODING) if response.fields is None
-            else response.fields.combined(_CONTENT_ENCODING),
-        )
+        return self._take(content, response.stored, field_value(response, _CONTENT_ENCODING))
 
     cdef int _take(self, bytes content, Stored stored, bytes codings) except -1:
         if codings is not None:
